@@ -1,0 +1,37 @@
+"""Time and ids, handed to the engine from outside so that nothing in it reads them by itself."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import uuid4
+
+__all__ = ["Clock", "SystemClock", "new_run_id"]
+
+
+class Clock(Protocol):
+    """Where the engine gets the time from."""
+
+    def now(self) -> datetime:
+        """The wall clock, an aware datetime in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, from an arbitrary start."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def new_run_id() -> str:
+    """A fresh id of 32 hexadecimal digits."""
+    return uuid4().hex
