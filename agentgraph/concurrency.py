@@ -1,0 +1,139 @@
+"""What asyncio and trio both need: an ordered gather, lone errors, waking from threads, and the portal behind sync calls."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from typing import Generic, TypeVar
+
+import anyio
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+__all__ = ["ThreadWaiter", "gather", "lone_error", "run_sync"]
+
+T = TypeVar("T")
+
+
+@contextmanager
+def lone_error() -> Iterator[None]:
+    """Let a single failure leave a task group as itself; several leave as their group."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        alone: BaseException = group
+        while isinstance(alone, BaseExceptionGroup) and len(alone.exceptions) == 1:
+            alone = alone.exceptions[0]
+        if alone is group:
+            raise
+        raise alone from alone.__cause__
+
+
+async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Run `calls` side by side; their values in order. The first failure cancels the others and is raised."""
+    if len(calls) == 1:
+        return [await calls[0]()]
+    values: dict[int, T] = {}
+
+    async def work(position: int, call: Callable[[], Awaitable[T]]) -> None:
+        values[position] = await call()
+
+    with lone_error():
+        async with anyio.create_task_group() as group:
+            for position, call in enumerate(calls):
+                group.start_soon(work, position, call)
+    return [values[position] for position in range(len(calls))]
+
+
+class ThreadWaiter(Generic[T]):
+    """One value on its way from a thread to the task that made this."""
+
+    def __init__(self) -> None:
+        self._woken = anyio.Event()
+        self._call_soon = _call_soon()
+        self._value: T
+        self._error: BaseException | None = None
+
+    def succeed(self, value: T) -> None:
+        """Hand over the value, from any thread, once; does nothing if the task's event loop is gone."""
+        self._value = value
+        self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        """Raise `error` in the waiting task, from any thread, once."""
+        self._error = error
+        self._wake()
+
+    async def wait(self) -> T:
+        """The value, as soon as it is there."""
+        await self._woken.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # asyncio's and trio's way to say that the loop has ended
+            self._call_soon(self._woken.set)
+
+
+def _call_soon() -> Callable[[Callable[[], None]], object]:
+    """How another thread gets a function called in the running event loop."""
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        with suppress(RuntimeError):
+            call_soon: Callable[[Callable[[], None]], object] = trio.lowlevel.current_trio_token().run_sync_soon
+            return call_soon
+    return asyncio.get_running_loop().call_soon_threadsafe
+
+
+# A sync call runs on the event loop of a portal's thread, which lives as long as the process so that connections are
+# reused. A call made on that very thread would wait for itself: it takes the portal one level up, and so may the calls
+# made inside that one. A context variable carries the level into tasks and worker threads.
+_level: ContextVar[int] = ContextVar("_level", default=0)
+_portals: list[tuple[int, int, BlockingPortal]] = []  # process id, thread id, portal; the index is the level
+_portals_lock = threading.Lock()
+
+
+def run_sync(function: Callable[[], Awaitable[T]]) -> T:
+    """Run an async function to its end from sync code: a script, any thread, or inside a running event loop.
+
+    An interrupt (Ctrl-C) cancels the function and is raised when it has cleaned up.
+    """
+    level, portal = _portal()
+    finished = threading.Event()
+
+    async def main() -> T:
+        _level.set(level)
+        try:
+            return await function()
+        finally:
+            finished.set()
+
+    future = portal.start_task_soon(main)
+    try:
+        return future.result()
+    except BaseException:
+        if not finished.is_set():
+            future.cancel()
+            finished.wait()
+        raise
+
+
+def _portal() -> tuple[int, BlockingPortal]:
+    level = _level.get()
+    with _portals_lock:
+        if _portals and _portals[0][0] != os.getpid():
+            _portals.clear()  # a forked child has none of its parent's threads
+        if level < len(_portals) and _portals[level][1] == threading.get_ident():
+            level += 1
+        while len(_portals) <= level:
+            stack = ExitStack()
+            portal = stack.enter_context(start_blocking_portal("asyncio", name=f"agentgraph-{len(_portals)}"))
+            atexit.register(stack.close)
+            _portals.append((os.getpid(), portal.call(threading.get_ident), portal))
+        return level, _portals[level][2]
