@@ -1,0 +1,94 @@
+"""What a run used, and how much it may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from agentgraph.exceptions import UsageLimitExceeded
+
+__all__ = ["Usage", "UsageLimits"]
+
+
+@dataclass(slots=True)
+class Usage:
+    """Requests made and tokens used; None where no service told. It is added to in place by the runs that share it."""
+
+    requests: int = 0
+    request_tokens: int | None = None
+    response_tokens: int | None = None
+    total_tokens: int | None = None
+    details: dict[str, int] | None = None
+    """Whatever else the service counts, by its own names."""
+
+    def incr(self, other: Usage, requests: int = 0) -> None:
+        """Add `other` and so many `requests` to this usage, in place."""
+        self.requests += other.requests + requests
+        self.request_tokens = _sum(self.request_tokens, other.request_tokens)
+        self.response_tokens = _sum(self.response_tokens, other.response_tokens)
+        self.total_tokens = _sum(self.total_tokens, other.total_tokens)
+        if other.details:
+            merged = dict(self.details or {})
+            for key, count in other.details.items():
+                merged[key] = merged.get(key, 0) + count
+            self.details = merged
+
+    def __add__(self, other: Usage) -> Usage:
+        total = replace(self, details=None if self.details is None else dict(self.details))
+        total.incr(other)
+        return total
+
+    def opentelemetry_attributes(self) -> dict[str, int]:
+        """The token counts under the names of OpenTelemetry's GenAI conventions; unknown ones are left out."""
+        counts = {
+            "gen_ai.usage.input_tokens": self.request_tokens,
+            "gen_ai.usage.output_tokens": self.response_tokens,
+            **{f"gen_ai.usage.details.{key}": count for key, count in (self.details or {}).items()},
+        }
+        return {name: count for name, count in counts.items() if count is not None}
+
+
+@dataclass(slots=True)
+class UsageLimits:
+    """Bounds of a run; None means no bound."""
+
+    request_limit: int | None = 50
+    """How many requests may be made."""
+    request_tokens_limit: int | None = None
+    response_tokens_limit: int | None = None
+    total_tokens_limit: int | None = None
+
+    def has_token_limits(self) -> bool:
+        """Whether any of the token limits is set; if not, `check_tokens` has nothing to do."""
+        return any(
+            limit is not None
+            for limit in (self.request_tokens_limit, self.response_tokens_limit, self.total_tokens_limit)
+        )
+
+    def check_before_request(self, usage: Usage) -> None:
+        """Refuse the next request if the limit does not allow one more.
+
+        Raises:
+            UsageLimitExceeded: `request_limit` requests were made.
+        """
+        if self.request_limit is not None and usage.requests >= self.request_limit:
+            msg = f"the next request would exceed request_limit={self.request_limit}: {usage.requests} were made"
+            raise UsageLimitExceeded(msg)
+
+    def check_tokens(self, usage: Usage) -> None:
+        """Check the tokens used so far.
+
+        Raises:
+            UsageLimitExceeded: there are more than one of the limits allows.
+        """
+        for name, limit, used in (
+            ("request_tokens", self.request_tokens_limit, usage.request_tokens),
+            ("response_tokens", self.response_tokens_limit, usage.response_tokens),
+            ("total_tokens", self.total_tokens_limit, usage.total_tokens),
+        ):
+            if limit is not None and used is not None and used > limit:
+                msg = f"{name}_limit={limit} is exceeded: {name}={used}"
+                raise UsageLimitExceeded(msg)
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    return None if a is None and b is None else (a or 0) + (b or 0)
