@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-class ModelRetry(Exception):  # noqa: N818 - a request to the model, not an error
+class ModelRetry(Exception):
     """Raised by a tool or a result validator: tell the model `message` and ask it again."""
 
     def __init__(self, message: str) -> None:
@@ -70,9 +70,7 @@ class GraphSetupError(TypeError):
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
         self.problems = tuple(problems)
         self.message = message
-        super().__init__(
-            "\n".join([message, *(f"  - {problem}" for problem in self.problems)])
-        )
+        super().__init__("\n".join([message, *(f"  - {problem}" for problem in self.problems)]))
 
 
 class GraphRuntimeError(RuntimeError):
@@ -89,9 +87,7 @@ class IllegalTransition(GraphRuntimeError):
     def __init__(self, status: str, event: str, allowed: Sequence[str]) -> None:
         self.status, self.event, self.allowed = status, event, tuple(allowed)
         choices = ", ".join(self.allowed) or "nothing more"
-        super().__init__(
-            f"a run that is {status} does not take {event!r}; it takes {choices}"
-        )
+        super().__init__(f"a run that is {status} does not take {event!r}; it takes {choices}")
 
 
 class AgentRunError(RuntimeError):
@@ -115,9 +111,7 @@ class UnexpectedModelBehavior(AgentRunError):
         super().__init__(message)
 
     def __str__(self) -> str:
-        return (
-            self.message if self.body is None else f"{self.message}, body:\n{self.body}"
-        )
+        return self.message if self.body is None else f"{self.message}, body:\n{self.body}"
 
 
 class UsageLimitExceeded(AgentRunError):
@@ -127,13 +121,9 @@ class UsageLimitExceeded(AgentRunError):
 class ModelHTTPError(AgentRunError):
     """The model's service answered with a failing status."""
 
-    def __init__(
-        self, status_code: int, model_name: str, body: object | None = None
-    ) -> None:
+    def __init__(self, status_code: int, model_name: str, body: object | None = None) -> None:
         self.status_code, self.model_name, self.body = status_code, model_name, body
-        super().__init__(
-            f"status_code: {status_code}, model_name: {model_name}, body: {body}"
-        )
+        super().__init__(f"status_code: {status_code}, model_name: {model_name}, body: {body}")
 
 
 class StoreError(AgentRunError):
@@ -145,9 +135,7 @@ class DecodeError(StoreError):
 
     def __init__(self, run_id: str, step: int, field: str, reason: str) -> None:
         self.step, self.field, self.reason = step, field, reason
-        super().__init__(
-            f"run {run_id!r}, step {step}: {field} cannot be decoded: {reason}"
-        )
+        super().__init__(f"run {run_id!r}, step {step}: {field} cannot be decoded: {reason}")
         self.run_id = run_id
 
 
@@ -218,9 +206,7 @@ class RunCancelled(RunError):
     """The run was cancelled from elsewhere."""
 
     def __init__(self, run_id: str) -> None:
-        super().__init__(
-            run_id, f"run {run_id!r} was cancelled; go on with `resume={run_id!r}`"
-        )
+        super().__init__(run_id, f"run {run_id!r} was cancelled; go on with `resume={run_id!r}`")
 
 
 class RunNotResumable(RunError):
@@ -228,9 +214,7 @@ class RunNotResumable(RunError):
 
     def __init__(self, run_id: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__(
-            run_id, f"run {run_id!r} cannot be resumed: " + "; ".join(self.problems)
-        )
+        super().__init__(run_id, f"run {run_id!r} cannot be resumed: " + "; ".join(self.problems))
 
 
 class FallbackExceptionGroup(ExceptionGroup[Exception]):

@@ -1,0 +1,55 @@
+# Everything runs in .venv, which any target makes or renews by itself.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := $(wildcard agentgraph tests benchmarks diagrams)
+
+.DELETE_ON_ERROR:
+.PHONY: setup demo test check bench diagrams format lint types layers coverage
+
+setup: .venv/.dev
+
+demo: .venv/.run
+	$(BIN)/agentgraph demo
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+check: lint types layers coverage
+
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks
+
+diagrams: .venv/.dev
+	$(BIN)/python diagrams/make.py
+
+format: .venv/.dev
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+types: .venv/.dev
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/pyright $(SOURCES)
+
+layers: .venv/.dev
+	$(BIN)/lint-imports
+
+coverage: .venv/.dev
+	$(BIN)/python -m pytest --cov
+
+# Stamps: .run holds what `agentgraph` needs to run, .dev the tools besides. Both are renewed when pyproject.toml changes.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.run: pyproject.toml | .venv/bin/python
+	@echo "installing agentgraph into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]'
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/python
+	@echo "installing agentgraph and its development tools into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,dev]'
+	@touch $@ .venv/.run

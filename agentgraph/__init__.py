@@ -1,0 +1,140 @@
+"""LLM agents as typed graphs, whose every step is committed before the next one starts.
+
+The names below load with the module they live in, on first use: `import agentgraph` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Agent",
+    "AgentRun",
+    "AgentRunError",
+    "AgentRunResult",
+    "AudioUrl",
+    "BinaryContent",
+    "DecodeError",
+    "DocumentUrl",
+    "End",
+    "EndStrategy",
+    "FallbackExceptionGroup",
+    "GraphRuntimeError",
+    "GraphSetupError",
+    "HandleResponseNode",
+    "IllegalTransition",
+    "ImageUrl",
+    "MemoryStore",
+    "ModelHTTPError",
+    "ModelRequestNode",
+    "ModelRetry",
+    "ModelSettings",
+    "RunBusy",
+    "RunCancelled",
+    "RunContext",
+    "RunError",
+    "RunExists",
+    "RunFenced",
+    "RunNotFound",
+    "RunNotResumable",
+    "RunWaiting",
+    "SQLiteStore",
+    "StoreError",
+    "StreamedRunResult",
+    "Tool",
+    "UnexpectedModelBehavior",
+    "Usage",
+    "UsageLimitExceeded",
+    "UsageLimits",
+    "UserError",
+    "UserPromptNode",
+    "__version__",
+    "capture_run_messages",
+    "format_as_xml",
+    "open_store",
+]
+
+if TYPE_CHECKING:
+    from .agent import (
+        Agent,
+        AgentRun,
+        AgentRunResult,
+        EndStrategy,
+        HandleResponseNode,
+        ModelRequestNode,
+        StreamedRunResult,
+        UserPromptNode,
+        capture_run_messages,
+    )
+    from .context import RunContext
+    from .exceptions import (
+        AgentRunError,
+        DecodeError,
+        FallbackExceptionGroup,
+        GraphRuntimeError,
+        GraphSetupError,
+        IllegalTransition,
+        ModelHTTPError,
+        ModelRetry,
+        RunBusy,
+        RunCancelled,
+        RunError,
+        RunExists,
+        RunFenced,
+        RunNotFound,
+        RunNotResumable,
+        RunWaiting,
+        StoreError,
+        UnexpectedModelBehavior,
+        UsageLimitExceeded,
+        UserError,
+    )
+    from .format import format_as_xml
+    from .graph import End
+    from .messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl
+    from .settings import ModelSettings
+    from .stores import MemoryStore, SQLiteStore, open_store
+    from .tools import Tool
+    from .usage import Usage, UsageLimits
+else:
+    # Hidden from type checkers, which would otherwise take any name for one that exists.
+    # Exceptions have no entry each: a name that is not listed here is looked up among them.
+    _HOMES = {
+        "Agent": "agent",
+        "AgentRun": "agent",
+        "AgentRunResult": "agent",
+        "AudioUrl": "messages",
+        "BinaryContent": "messages",
+        "DocumentUrl": "messages",
+        "End": "graph",
+        "EndStrategy": "agent",
+        "HandleResponseNode": "agent",
+        "ImageUrl": "messages",
+        "MemoryStore": "stores",
+        "ModelRequestNode": "agent",
+        "ModelSettings": "settings",
+        "RunContext": "context",
+        "SQLiteStore": "stores",
+        "StreamedRunResult": "agent",
+        "Tool": "tools",
+        "Usage": "usage",
+        "UsageLimits": "usage",
+        "UserPromptNode": "agent",
+        "capture_run_messages": "agent",
+        "format_as_xml": "format",
+        "open_store": "stores",
+    }
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'exceptions')}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
