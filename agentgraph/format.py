@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, time
 from enum import Enum
 from numbers import Number
+from typing import cast
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
@@ -96,9 +97,9 @@ class _Writer:
     def children(self, value: object, where: str) -> list[ET.Element]:
         entries = _entries(value)
         if entries is not None:
-            return [self.element(_key(key, where), item, f"{where}[{key!r}]") for key, item in entries.items()]
+            return [self.element(_key(key, where), item, f"{where}[{key!r}]") for key, item in entries]
         if isinstance(value, Iterable):
-            items: Iterable[object] = value
+            items = cast("Iterable[object]", value)  # what `isinstance` cannot say: of anything
             return [self.element(self.tag(item), item, f"{where}[{n}]") for n, item in enumerate(items)]
         raise TypeError(f"{where} is of type {type(value).__name__}, which has no form in XML; turn it into text first")
 
@@ -108,15 +109,14 @@ class _Writer:
         return type(item).__name__ if named else self.item_tag
 
 
-def _entries(value: object) -> Mapping[object, object] | None:
+def _entries(value: object) -> Iterable[tuple[object, object]] | None:
     """What a value of named parts holds; None if its parts have no names."""
     if isinstance(value, Mapping):
-        entries: Mapping[object, object] = value
-        return entries
+        return cast("Mapping[object, object]", value).items()  # what `isinstance` cannot say: of anything
     if isinstance(value, BaseModel):
-        return {**value.model_dump()}  # and not its fields: those that are excluded from dumps stay out of prompts
+        return value.model_dump().items()  # and not its fields: those that are excluded from dumps stay out of prompts
     if is_dataclass(value) and not isinstance(value, type):
-        return {**asdict(value)}
+        return asdict(value).items()
     return None
 
 

@@ -1,0 +1,87 @@
+"""What an import costs, what it gives, and that no two modules need each other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+import grimp
+import networkx
+import pytest
+
+import agentgraph
+from tests.shared_data import REPOSITORY
+
+HEAVY = (
+    "agentgraph.models.openai",
+    "agentgraph.providers",
+    "docstring_parser",
+    "httpx",
+    "httpx_sse",
+    "networkx",
+    "sqlite3",
+    "tenacity",
+)
+
+
+def loaded_by(statement: str) -> list[str]:
+    """The modules that a fresh interpreter holds after `statement`."""
+    code = f"import sys, json\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    assert done.returncode == 0, done.stderr
+    names: list[str] = json.loads(done.stdout)
+    return names
+
+
+def module_names() -> Iterator[str]:
+    for path in sorted((REPOSITORY / "agentgraph").rglob("*.py")):
+        parts = path.relative_to(REPOSITORY).with_suffix("").parts
+        if parts[-1] != "__main__":  # importing it would run it
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("statement", ["import agentgraph", "from agentgraph import Agent"])
+def test_heavy_modules_load_on_first_use(statement: str) -> None:
+    names = loaded_by(statement)
+    assert not [name for name in names if name in HEAVY or name.startswith(tuple(f"{heavy}." for heavy in HEAVY))]
+
+
+def test_the_package_alone_loads_none_of_its_modules() -> None:
+    assert [name for name in loaded_by("import agentgraph") if name.startswith("agentgraph.")] == []
+
+
+@pytest.mark.parametrize("name", list(module_names()))
+def test_every_exported_name_exists(name: str) -> None:
+    module = import_module(name)
+    exported: list[str] = getattr(module, "__all__", [])
+    assert [missing for missing in exported if getattr(module, missing, None) is None] == []
+    assert len(exported) == len(set(exported))
+
+
+def test_the_package_lists_its_names() -> None:
+    assert set(agentgraph.__all__) <= set(dir(agentgraph))
+
+
+def test_every_exception_is_a_public_name() -> None:
+    assert set(import_module("agentgraph.exceptions").__all__) <= set(agentgraph.__all__)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Agnet'"):
+        getattr(agentgraph, "Agnet")  # noqa: B009 - as an attribute, both type checkers would refuse it
+
+
+def test_no_modules_import_each_other() -> None:
+    """Late imports and those for type checkers count, and so does a package's own module."""
+    found = grimp.build_graph("agentgraph", cache_dir=None)
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    graph.add_edges_from(
+        (importer, imported)
+        for importer in found.modules
+        for imported in found.find_modules_directly_imported_by(importer)
+    )
+    cycles = [sorted(cycle) for cycle in networkx.strongly_connected_components(graph) if len(cycle) > 1]
+    assert not cycles, "\n".join(" <-> ".join(cycle) for cycle in cycles)
