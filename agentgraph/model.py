@@ -86,9 +86,9 @@ class Model(ABC):
 
     def request_stream(
         self,
-        messages: list[ModelMessage],  # noqa: ARG002 - the names are part of the port
-        model_settings: ModelSettings | None,  # noqa: ARG002
-        model_request_parameters: ModelRequestParameters,  # noqa: ARG002
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
     ) -> AbstractAsyncContextManager[StreamedResponse]:
         """Ask for a reply piece by piece; leaving the block closes the connection.
 

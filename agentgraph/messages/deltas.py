@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, assert_never
 
 from pydantic import Field
-from typing_extensions import assert_never
 
 from agentgraph.exceptions import UnexpectedModelBehavior
 
@@ -218,7 +217,7 @@ class ReplyBuilder:
         delta: str = "",
         *,
         signature: str | None = None,
-        id: str | None = None,  # noqa: A002 - the name of the part's field
+        id: str | None = None,
     ) -> list[ModelResponseStreamEvent]:
         """Add to the newest part if it is the same thought, else start one.
 
@@ -303,10 +302,10 @@ def _draft(index: int, part: ModelResponsePart) -> _Text | _Thought | _Call:
             return _Text(index, [part.content])
         case ThinkingPart():
             return _Thought(index, [part.content], part.id, part.signature)
-        case ToolCallPart(args=str() as text):
-            return _Call(index, part.tool_name, [text] if text else [], None, part.tool_call_id)
-        case ToolCallPart(args=dict() as fields):
-            return _Call(index, part.tool_name, [], dict(fields), part.tool_call_id)
+        case ToolCallPart():
+            call = _Call(index, part.tool_name, id=part.tool_call_id)
+            call.add_args(part.args)
+            return call
         case _:
             assert_never(part)
 

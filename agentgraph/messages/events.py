@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 from uuid import uuid4
 
@@ -35,7 +35,7 @@ class FunctionToolCallEvent:
     """A tool is about to be called."""
 
     part: ToolCallPart
-    call_id: str = field(default="")
+    call_id: str = ""
     """Tells the call from others: the model's id, else one made for this event."""
     event_kind: Literal["function_tool_call"] = "function_tool_call"
 

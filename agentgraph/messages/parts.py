@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import ConfigDict, Field, PlainSerializer
 from pydantic_core import ErrorDetails, from_json, to_json, to_jsonable_python
@@ -94,7 +94,9 @@ class ToolReturnPart:
         """The content as a JSON object; what is none is put under `return_value`."""
         # Judged after it became JSON, so that a part read back from a store looks the same to the model.
         content = to_jsonable_python(self.content, bytes_mode="base64", inf_nan_mode="null")
-        return content if isinstance(content, dict) else {"return_value": content}
+        if isinstance(content, dict):
+            return cast("dict[str, Any]", content)  # the keys of JSON are strings
+        return {"return_value": content}
 
 
 @dataclass(slots=True)
@@ -177,7 +179,7 @@ class ToolCallPart:
             raise self._unusable(f"no JSON ({error})") from None
         if not isinstance(parsed, dict):
             raise self._unusable("no JSON object")
-        return parsed
+        return cast("dict[str, Any]", parsed)  # the keys of JSON are strings
 
     def args_as_json_str(self) -> str:
         """The arguments as JSON text; text of the model is handed on as it came, an empty one as `{}`."""
