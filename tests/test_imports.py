@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,9 +42,12 @@ HOMES = {
 
 
 def loaded_by(statement: str) -> list[str]:
-    """The modules that a fresh interpreter holds after `statement`."""
+    """The modules that a fresh interpreter holds after `statement`; coverage would add its own."""
     code = f"import sys, json\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, env=unmeasured, check=False
+    )
     assert done.returncode == 0, done.stderr
     names: list[str] = json.loads(done.stdout)
     return names
