@@ -35,7 +35,7 @@ HOMES = {
     "prompt_toolkit": ("cli",),
     "rich": ("cli",),
     "sqlite3": ("stores", "cli"),  # the command line's demonstration has a database of its own
-    "tenacity": ("models.http", "graph"),
+    "tenacity": ("models.http", "graph", "stores"),
     "typer": ("cli",),
 }
 """Which part alone imports a library: the heavy stays where it is needed, and one part is to change if it goes."""
