@@ -1,4 +1,4 @@
-"""What asyncio and trio both need: an ordered gather, lone errors, waking from threads, and the portal behind sync calls."""
+"""What asyncio and trio both need: gathering, shielding, lone errors, waking from threads, the portal of sync calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Generic, TypeVar
@@ -15,23 +15,26 @@ from typing import Generic, TypeVar
 import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-__all__ = ["ThreadWaiter", "gather", "lone_error", "run_sync"]
+__all__ = ["ThreadWaiter", "gather", "lone_error", "run_sync", "shielded"]
 
 T = TypeVar("T")
 
 
 @contextmanager
-def lone_error() -> Iterator[None]:
+def lone_error() -> Generator[None]:
     """Let a single failure leave a task group as itself; several leave as their group."""
     try:
         yield
     except BaseExceptionGroup as group:
-        alone: BaseException = group
-        while isinstance(alone, BaseExceptionGroup) and len(alone.exceptions) == 1:
-            alone = alone.exceptions[0]
+        alone = _alone(group)
         if alone is group:
             raise
         raise alone from alone.__cause__
+
+
+def _alone(error: BaseException) -> BaseException:
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return _alone(inner[0]) if len(inner) == 1 else error
 
 
 async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
@@ -48,6 +51,13 @@ async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
             for position, call in enumerate(calls):
                 group.start_soon(work, position, call)
     return [values[position] for position in range(len(calls))]
+
+
+async def shielded(work: Awaitable[T]) -> T:
+    """Await `work` to its end even if the caller is cancelled meanwhile; the caller then learns of it afterwards."""
+    with anyio.CancelScope(shield=True):
+        return await work
+    raise AssertionError  # a scope that nobody cancels ends with its block
 
 
 class ThreadWaiter(Generic[T]):

@@ -23,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
+from os import PathLike
 from typing import Protocol
 
 from .lifecycle import Event, Status
@@ -40,6 +42,7 @@ __all__ = [
     "Settlement",
     "StepRecord",
     "Store",
+    "resolve_store",
 ]
 
 ROOT = ""
@@ -293,3 +296,14 @@ class Store(Protocol):
     async def aclose(self) -> None:
         """Release the runs' leases, end what works in the background, close the files."""
         ...
+
+
+def resolve_store(where: Store | str | PathLike[str] | None) -> Store | None:
+    """A store as it is, or the one that `agentgraph.stores.open_store` opens.
+
+    The stores stand above this port, so the one place that goes the other way asks for them by name, at run time.
+    """
+    if where is None or not isinstance(where, str | PathLike):
+        return where
+    opened: Store = import_module("agentgraph.stores").open_store(where)
+    return opened

@@ -1,0 +1,143 @@
+"""What a graph is, apart from any run: its nodes, checked as a whole, its types, and how its runs are stored."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from types import FrameType, NoneType
+from typing import Any, Generic, cast
+
+from typing_extensions import TypeVar
+
+from agentgraph.exceptions import GraphRuntimeError, GraphSetupError
+
+from .adapters import adapter_for
+from .checks import find_problems, unreachable_from
+from .codec import Codec
+from .definition import NodeDefinition, define, type_arguments
+from .node import BaseNode
+from .shapes import shape_of
+
+__all__ = ["Blueprint"]
+
+StateT = TypeVar("StateT", default=None)
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=None)
+
+
+class Blueprint(Generic[StateT, DepsT, ResultT]):
+    """A typed state machine whose runs can be stepped through, stored and resumed.
+
+    Args:
+        nodes: every node class; the return annotations of their `run` methods are the edges.
+        name: by which stored runs know their graph; else the name of the variable it is assigned to.
+        state_type: the class of the state, a dataclass or pydantic model; else what the nodes say.
+        run_end_type: the type of the result; else what the nodes say.
+        usage_of: reads counters from a state, to be kept with each step.
+        check: whether to look for problems; False for nodes that are known to be right.
+
+    Raises:
+        GraphSetupError: names everything that keeps the nodes from being a graph.
+    """
+
+    def __init__(
+        self,
+        *,
+        nodes: Sequence[type[BaseNode[StateT, DepsT, ResultT]]],
+        name: str | None = None,
+        state_type: type[StateT] | None = None,
+        run_end_type: Any = None,  # any annotation that pydantic understands
+        usage_of: Callable[[StateT], Mapping[str, int]] | None = None,
+        check: bool = True,
+    ) -> None:
+        self.name = name
+        self.usage_of: Callable[[StateT], Mapping[str, int]] = usage_of or _no_usage
+        self._names = _local_names(inspect.currentframe())
+        self._state_type, self._run_end_type = state_type, run_end_type
+        self._starts: set[str] = set()
+        self._checked = check
+        self.definitions: Mapping[str, NodeDefinition] = {
+            node.get_node_id(): define(node, {**self._names, **{each.__name__: each for each in nodes}})
+            for node in nodes
+        }
+        """What is known of each node, by its id."""
+        problems = [] if not check else _duplicates(nodes) + find_problems(self.definitions)
+        if problems:
+            title = f"graph {name!r}" if name else "the graph"
+            message = f"{title} cannot work; {len(problems)} problem(s):"
+            raise GraphSetupError(message, problems)
+
+    def definition_of(self, node: BaseNode[Any, Any, Any]) -> NodeDefinition:
+        """What is known of the node's class.
+
+        Raises:
+            GraphRuntimeError: the class is not in this graph.
+        """
+        definition = self.definitions.get(node.get_node_id())
+        if definition is None or type(node) is not definition.node:
+            message = (
+                f"{type(node).__name__} is not a node of graph {self.name!r}; it has {', '.join(self.definitions)}"
+            )
+            raise GraphRuntimeError(message)
+        return definition
+
+    def check_start(self, node: BaseNode[Any, Any, Any]) -> None:
+        """Refuse a node of another graph; warn, once, of nodes that cannot be reached from this one."""
+        self.definition_of(node)
+        start = node.get_node_id()
+        if not self._checked or start in self._starts:
+            return
+        self._starts.add(start)
+        stranded = unreachable_from(start, self.definitions)
+        if stranded:
+            warnings.warn(f"no way leads from {start} to {', '.join(stranded)}", stacklevel=4)
+
+    @cached_property
+    def state_type(self) -> type[Any]:
+        """The class of the state; NoneType where the nodes use none."""
+        given = self._state_type
+        return given if given is not None else cast("type[Any]", self._type_argument(0, None) or NoneType)
+
+    @cached_property
+    def run_end_type(self) -> Any:  # any annotation that pydantic understands
+        """The type of the result."""
+        return self._run_end_type if self._run_end_type is not None else self._type_argument(2, Any)
+
+    @cached_property
+    def codec(self) -> Codec:
+        """What its stored runs are written and read with.
+
+        Raises:
+            GraphSetupError: names every field that cannot be stored.
+        """
+        state = shape_of(self.state_type, self._names, lists=True)
+        nodes = {node_id: shape_of(each.node, self._names) for node_id, each in self.definitions.items()}
+        problems = [problem for shape in (state, *nodes.values()) for problem in shape.problems]
+        if problems:
+            message = f"runs of graph {self.name!r} cannot be stored; {len(problems)} problem(s):"
+            raise GraphSetupError(message, problems)
+        return Codec(nodes, state, adapter_for(self.run_end_type))
+
+    def _type_argument(self, position: int, missing: Any) -> Any:
+        for definition in self.definitions.values():
+            arguments = type_arguments(definition.node)
+            if len(arguments) > position and not isinstance(arguments[position], TypeVar):
+                return arguments[position]
+        return missing
+
+
+def _no_usage(_: object) -> Mapping[str, int]:
+    return {}
+
+
+def _duplicates(nodes: Sequence[type[BaseNode[Any, Any, Any]]]) -> list[str]:
+    ids = [node.get_node_id() for node in nodes]
+    return [f"{node_id} names {ids.count(node_id)} nodes" for node_id in dict.fromkeys(ids) if ids.count(node_id) > 1]
+
+
+def _local_names(frame: FrameType | None) -> Mapping[str, Any]:
+    # Annotations of nodes that a function defines are resolved where the graph is made.
+    caller = frame.f_back if frame is not None else None
+    return dict(caller.f_locals) if caller is not None else {}

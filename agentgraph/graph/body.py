@@ -1,0 +1,135 @@
+r"""The body of a step row: a line of JSON that says what is where, then one line of JSON a value.
+
+    {"v":1,"to":"Answer","fields":{"reply":["item","messages",1]},"lists":{"messages":[0,{},[["in","request"],1]]}}
+    {"parts":[…],"kind":"response"}
+
+`to` is the node that comes next and `fields` its fields; `lists` says, for each list of the state that changed, how
+many leading items stay, which of them are replaced, and what is added. A value is written once. Its *slot* tells
+where: a number is a line of this body; `["in", name]` is that field of the node that ran, which the body before this
+one holds; `["item", name, index]` is an item of a list of the state as this step left it; `["lost", reason]` is a
+result that could not be turned into JSON.
+
+`Fold` walks over the bodies of a run in order, so it needs only the newest fields and the lists to resolve a slot.
+JSON text holds no raw line break, so lines are safe to split at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from pydantic_core import from_json, to_json
+
+__all__ = ["FORMAT", "BodyWriter", "Fold", "Slot", "input_slot", "item_slot", "lost_slot"]
+
+FORMAT = 1
+
+Slot: TypeAlias = int | list[Any]
+
+
+def input_slot(name: str) -> Slot:
+    """A value that is a field of the node that ran."""
+    return ["in", name]
+
+
+def item_slot(name: str, index: int) -> Slot:
+    """A value that stands in a list of the state."""
+    return ["item", name, index]
+
+
+def lost_slot(reason: str) -> Slot:
+    """A value that could not be stored."""
+    return ["lost", reason]
+
+
+@dataclass
+class BodyWriter:
+    """Collects the values of one body."""
+
+    lines: list[bytes] = field(default_factory=list[bytes])
+    places: dict[int, Slot] = field(default_factory=dict[int, Slot])
+    """Where a value stands already, by its identity."""
+
+    def put(self, encoded: bytes) -> Slot:
+        """Write a value that stands nowhere yet."""
+        self.lines.append(encoded)
+        return len(self.lines)
+
+    def find(self, value: object) -> Slot | None:
+        """Where the value stands already, if it does."""
+        return self.places.get(id(value))
+
+    def note(self, value: object, slot: Slot) -> None:
+        """Say where a value stands; the caller keeps the value alive until the body is written.
+
+        Only what carries its own serializer reads the same wherever it stands, so nothing else is noted.
+        """
+        if is_dataclass(value) or isinstance(value, BaseModel):
+            self.places[id(value)] = slot
+
+    def body(self, to: str, fields: Mapping[str, Slot], lists: Mapping[str, Sequence[Any]]) -> bytes:
+        """The whole body."""
+        head = to_json({"v": FORMAT, "to": to, "fields": fields, "lists": lists})
+        return b"\n".join([head, *self.lines])
+
+
+@dataclass
+class Fold:
+    """What the bodies of a run add up to, still as JSON."""
+
+    to: str = ""
+    fields: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    items: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+    """The fields of the newest node that are items of a list: which list, and where."""
+    lists: dict[str, list[bytes]] = field(default_factory=dict[str, list[bytes]])
+    lost: str | None = None
+    """Why the newest outcome holds a value that was not stored."""
+
+    def add(self, body: bytes) -> None:
+        """Take the next body in.
+
+        Raises:
+            ValueError, KeyError, IndexError, TypeError: the body is not one that `BodyWriter` wrote.
+        """
+        first, *lines = body.split(b"\n")
+        head = from_json(first)
+        if head["v"] != FORMAT:
+            message = f"it is written in format {head['v']}, this release reads format {FORMAT}"
+            raise ValueError(message)
+        for name, (keep, replaced, added) in head["lists"].items():
+            items = self.lists.setdefault(name, [])
+            del items[keep:]
+            for index, slot in replaced.items():
+                items[int(index)] = self._resolve(slot, lines)
+            for slot in added:  # one by one: a slot may name an item that was added just before
+                items.append(self._resolve(slot, lines))
+        self.fields, self.items, self.to = (
+            self._outcome(head["fields"].items(), lines),
+            _items(head["fields"]),
+            head["to"],
+        )
+
+    def _outcome(self, slots: Iterable[tuple[str, Slot]], lines: Sequence[bytes]) -> dict[str, bytes]:
+        return {name: self._resolve(slot, lines) for name, slot in slots}
+
+    def _resolve(self, slot: Slot, lines: Sequence[bytes]) -> bytes:
+        match slot:
+            case int(line):
+                return lines[line - 1]
+            case ["in", name]:
+                return self.fields[name]
+            case ["item", name, index]:
+                item: bytes = self.lists[name][index]
+                return item
+            case ["lost", reason]:
+                self.lost = reason
+                return b"null"
+            case _:
+                message = f"it holds the slot {slot!r}, which this release does not know"
+                raise ValueError(message)
+
+
+def _items(slots: Mapping[str, Slot]) -> dict[str, tuple[str, int]]:
+    return {name: (slot[1], slot[2]) for name, slot in slots.items() if isinstance(slot, list) and slot[0] == "item"}

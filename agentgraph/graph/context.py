@@ -1,0 +1,68 @@
+"""What a node gets to run with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
+
+from agentgraph.clock import Clock, SystemClock
+
+from .events import Emitted, Outlet
+from .journal import Journal, Once
+
+__all__ = ["GraphRunContext"]
+
+T = TypeVar("T")
+StateT = TypeVar("StateT", default=None)
+DepsT = TypeVar("DepsT", default=None, covariant=True)
+
+
+@dataclass(kw_only=True)
+class GraphRunContext(Generic[StateT, DepsT]):
+    """The run as its nodes see it: one for the whole run, moved on by the scheduler from step to step.
+
+    Made by hand, with a state and deps alone, it serves to test a node outside any run.
+    """
+
+    state: StateT
+    deps: DepsT
+    run_id: str = ""
+    seq: int = 0
+    """The step that runs now."""
+    attempt: int = 1
+    """How often this step was begun: above 1 after a crash or a failure."""
+    journal: Journal = field(default_factory=Journal, repr=False)
+    clock: Clock = field(default_factory=SystemClock, repr=False)
+    outlet: Outlet = field(default_factory=Outlet, repr=False)
+
+    async def once(self, key: str, fn: Callable[..., Awaitable[T] | T], *args: Any) -> T:
+        """Call `fn(*args)` once for this step and `key`, even if the step runs again after a crash.
+
+        Its value is journaled before this returns; when the step runs again, it comes from the journal. It has the
+        type of `fn`'s return annotation. An exception is not journaled, so the next attempt calls again.
+
+        Raises:
+            RunFenced: another process has taken the run over.
+            StoreError: the store cannot be written.
+        """
+        return await self.journal.once(Once(key, fn, args))
+
+    async def once_all(self, calls: Sequence[Once[T]]) -> list[T]:
+        """The same for a batch, side by side; the values in the order of the calls.
+
+        The value that comes last is not journaled but left to the commit of the step. A call that raises cancels the
+        others, whose finished values stay in the journal.
+        """
+        return await self.journal.once_all(calls)
+
+    def emit(self, event: object) -> None:
+        """Tell whoever observes the run that something happened."""
+        self.outlet.tell(Emitted(self.run_id, self.seq, event))
+
+    def now(self) -> datetime:
+        """The time, aware and in UTC."""
+        return self.clock.now()

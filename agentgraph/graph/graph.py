@@ -1,0 +1,117 @@
+"""A graph: its nodes, checked as a whole, and the doors through which it is run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, cast
+
+from typing_extensions import TypeVar, Unpack
+
+from agentgraph.clock import new_run_id
+from agentgraph.concurrency import run_sync
+from agentgraph.exceptions import GraphRuntimeError, UserError
+
+from .blueprint import Blueprint
+from .checks import to_networkx
+from .diagram import Diagram, DiagramOptions
+from .node import BaseNode
+from .options import GraphRunOptions
+from .recorder import RunInfo
+from .run import GraphRun, GraphRunResult
+from .scheduler import Execution, Scheduler
+from .store import resolve_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import networkx
+
+__all__ = ["Graph"]
+
+StateT = TypeVar("StateT", default=None)
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=None)
+
+
+class Graph(Blueprint[StateT, DepsT, ResultT]):
+    """A typed state machine whose runs can be stepped through, stored and resumed; made as `Blueprint` says."""
+
+    async def run(
+        self,
+        start_node: BaseNode[StateT, DepsT, ResultT] | None = None,
+        **options: Unpack[GraphRunOptions[StateT, DepsT]],
+    ) -> GraphRunResult[StateT, ResultT]:
+        """Run from `start_node`, or on from where `resume` names, to the end. Options: see `GraphRunOptions`.
+
+        Raises:
+            GraphRuntimeError: a node led where it may not.
+            UserError: neither a start node nor `resume`, or both.
+            RunExists, RunNotFound, RunBusy, RunFenced, RunNotResumable, StoreError: about the stored run.
+        """
+        self._infer_name(options, inspect.currentframe())
+        async with self.iter(start_node, **options) as run:
+            async for _ in run:
+                pass
+        if run.result is None:
+            message = f"run {run.run_id!r} ended without an End"
+            raise GraphRuntimeError(message)
+        return run.result
+
+    def run_sync(
+        self,
+        start_node: BaseNode[StateT, DepsT, ResultT] | None = None,
+        **options: Unpack[GraphRunOptions[StateT, DepsT]],
+    ) -> GraphRunResult[StateT, ResultT]:
+        """`run` for sync code, also inside a running event loop."""
+        self._infer_name(options, inspect.currentframe())
+        return run_sync(lambda: self.run(start_node, **options))
+
+    @asynccontextmanager
+    async def iter(
+        self,
+        start_node: BaseNode[StateT, DepsT, ResultT] | None = None,
+        **options: Unpack[GraphRunOptions[StateT, DepsT]],
+    ) -> AsyncGenerator[GraphRun[StateT, DepsT, ResultT]]:
+        """Step through a run: iterate over its nodes, or hand each to `GraphRun.next`. Options: see `GraphRunOptions`.
+
+        Leaving the block before the end keeps the run as it is: an exception cancels it, otherwise it is released.
+        """
+        execution = await self._open(start_node, options)
+        async with GraphRun(execution) as run:
+            yield run
+
+    def to_networkx(self) -> networkx.DiGraph[str]:
+        """The graph as networkx sees it: node ids, and `End`; edges carry `label`."""
+        return to_networkx(self.definitions)
+
+    def mermaid_code(self, **options: Unpack[DiagramOptions]) -> str:
+        """The graph as the text of a Mermaid state diagram. Options: see `DiagramOptions`."""
+        return Diagram(self.definitions, options).mermaid()
+
+    def mermaid_save(self, path: Path | str, **options: Unpack[DiagramOptions]) -> None:
+        """Write `mermaid_code` to a file."""
+        Diagram(self.definitions, options).save(path)
+
+    async def _open(
+        self, start_node: BaseNode[StateT, DepsT, ResultT] | None, options: GraphRunOptions[StateT, DepsT]
+    ) -> Execution[StateT, DepsT, ResultT]:
+        # What is left out is None, which is what StateT and DepsT are where a graph needs none.
+        state, deps = cast("StateT", options.get("state")), cast("DepsT", options.get("deps"))
+        scheduler = Scheduler(resolve_store(options.get("store")), observers=options.get("observers", ()))
+        resume, run_id = options.get("resume"), options.get("run_id")
+        if (start_node is None) == (resume is None):
+            message = "a run begins with a start node or goes on with `resume=`: give one of the two"
+            raise UserError(message)
+        if resume is not None:
+            return await scheduler.resume(self, resume, deps)
+        assert start_node is not None
+        info = RunInfo(run_id=run_id or new_run_id(), named=run_id is not None)
+        return await scheduler.begin(self, start_node, (state, deps), info)
+
+    def _infer_name(self, options: GraphRunOptions[StateT, DepsT], frame: FrameType | None) -> None:
+        if self.name is None and options.get("infer_name", True) and frame is not None and frame.f_back is not None:
+            variables = {**frame.f_back.f_globals, **frame.f_back.f_locals}
+            self.name = next((name for name, value in variables.items() if value is self), None)

@@ -1,0 +1,158 @@
+"""What already happened inside a step that has not ended.
+
+A journaled call is run at most once to its end: its value is stored under its key before anybody sees it, and a step
+that runs again takes it from there. A row also carries a digest of what was called with which arguments; a row whose
+digest differs belongs to another call, and is not used.
+
+The value that comes last in a batch is *held*: the commit of the step carries it anyway, so nothing is written for a
+step with a single call. Whatever ends the step otherwise writes the held row first (`take_held`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from inspect import isawaitable, isroutine
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from agentgraph.concurrency import gather, shielded
+from agentgraph.exceptions import GraphRuntimeError
+
+from .adapters import adapter_for
+from .store import ROOT, JournalKind, JournalRecord
+
+__all__ = ["Journal", "JournalWriter", "Once"]
+
+T = TypeVar("T")
+
+JournalWriter = Callable[[JournalRecord], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Once(Generic[T]):
+    """A call to be run once per step and key."""
+
+    key: str
+    fn: Callable[..., Awaitable[T] | T]
+    args: Sequence[Any] = ()
+    adapter: TypeAdapter[T] | None = None
+    """Stores and loads the value; None: of the type that `fn` is annotated to return."""
+    identity: object = None
+    """What the digest is made of; None: the name of `fn` and `args`."""
+
+    def digest(self) -> str:
+        """Tells this call from another one under the same key."""
+        identity = self.identity
+        if identity is None:
+            identity = [getattr(self.fn, "__qualname__", type(self.fn).__qualname__), list(self.args)]
+        return sha256(to_json(identity, fallback=lambda value: type(value).__qualname__)).hexdigest()[:32]
+
+
+class Journal:
+    """The journal of the pending step of one branch; without a writer it only runs the calls."""
+
+    def __init__(self, write: JournalWriter | None = None) -> None:
+        self._write = write
+        self._seq, self._branch = 0, ROOT
+        self._rows: dict[str, JournalRecord] = {}
+        self._held: Callable[[], JournalRecord] | None = None
+        self.written = False
+
+    def begin(self, seq: int, rows: Iterable[JournalRecord] = (), branch: str = ROOT) -> None:
+        """Turn to step `seq`, of which `rows` are known."""
+        self._seq, self._branch, self._held = seq, branch, None
+        self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
+        self.written = bool(self._rows)
+
+    def take_held(self) -> list[JournalRecord]:
+        """The row that was held back, if any, for whoever ends the step without its commit."""
+        held, self._held = self._held, None
+        return [held()] if held is not None else []
+
+    async def once(self, call: Once[T]) -> T:
+        """Run one call, or take its value from the journal."""
+        row = self._row(call)
+        if row is not None:
+            return _value(call, row)
+        value = await _run(call)
+        await self._keep(call, value)
+        return value
+
+    async def once_all(self, calls: Sequence[Once[T]]) -> list[T]:
+        """Run a batch side by side, the value that comes last being held for the commit."""
+        keys = [call.key for call in calls]
+        if len(set(keys)) < len(keys):
+            message = f"the calls of one batch need a key of their own each; these keys came: {', '.join(keys)}"
+            raise GraphRuntimeError(message)
+        missing = {call.key for call in calls if self._row(call) is None}
+
+        async def settle(call: Once[T]) -> T:
+            row = self._row(call)
+            if row is not None:
+                return _value(call, row)
+            value = await _run(call)
+            missing.discard(call.key)
+            if missing:
+                await self._keep(call, value)
+            elif self._write is not None:
+                self._held = partial(self._record, call, value)
+            return value
+
+        return await gather([partial(settle, call) for call in calls])
+
+    def _row(self, call: Once[T]) -> JournalRecord | None:
+        row = self._rows.get(call.key) if self._rows else None
+        if row is None or row.kind is JournalKind.STARTED or row.digest != call.digest():
+            return None
+        return row
+
+    async def _keep(self, call: Once[T], value: T) -> None:
+        if self._write is None:
+            return
+        row = self._record(call, value)
+        await shielded(self._write(row))  # what has happened is written, whatever becomes of its caller
+        self._rows[call.key] = row
+        self.written = True
+
+    def _record(self, call: Once[T], value: T) -> JournalRecord:
+        kind = JournalKind.DONE
+        try:
+            stored = _adapter(call).dump_json(value, warnings="error")
+        except Exception as error:  # noqa: BLE001 - whatever a value's own serializer raises
+            kind, stored = JournalKind.LOST, to_json(f"{type(value).__name__}: {error}")
+        return JournalRecord(
+            seq=self._seq, branch=self._branch, key=call.key, kind=kind, digest=call.digest(), value=stored
+        )
+
+
+async def _run(call: Once[T]) -> T:
+    value = call.fn(*call.args)
+    if isawaitable(value):
+        # isawaitable narrows to Awaitable[Any]; what fn returns when awaited is T by its own type
+        awaited: T = await value
+        return awaited
+    return value
+
+
+def _adapter(call: Once[T]) -> TypeAdapter[T]:
+    if call.adapter is not None:
+        return call.adapter
+    fn: Any = call.fn.func if isinstance(call.fn, partial) else call.fn  # a partial hides its function's type
+    try:
+        hints = get_type_hints(fn if isroutine(fn) else type(fn).__call__)
+    except NameError:  # an annotation that only a type checker can resolve
+        hints = {}
+    return adapter_for(hints.get("return", Any))
+
+
+def _value(call: Once[T], row: JournalRecord) -> T:
+    if row.kind is JournalKind.LOST:
+        reason = row.value.decode()
+        message = f"call {call.key!r} of step {row.seq} was run, but what it returned could not be stored: {reason}"
+        raise GraphRuntimeError(message)
+    return _adapter(call).validate_json(row.value)

@@ -1,0 +1,36 @@
+"""What a run of a graph can be given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Generic
+
+from typing_extensions import TypedDict, TypeVar
+
+from .events import Observer
+from .store import Store
+
+__all__ = ["GraphRunOptions"]
+
+StateT = TypeVar("StateT", default=None)
+DepsT = TypeVar("DepsT", default=None)
+
+
+class GraphRunOptions(TypedDict, Generic[StateT, DepsT], total=False):
+    """The keywords of `Graph.run`, `run_sync` and `iter`."""
+
+    state: StateT
+    """What the nodes share and change; None by default."""
+    deps: DepsT
+    """What the nodes need and do not change; never stored. None by default."""
+    infer_name: bool
+    """Whether a graph without a name takes that of the variable which holds it; True by default."""
+    store: Store | str | PathLike[str] | None
+    """Where to keep the run: a store, or what `open_store` takes. By default nothing is kept."""
+    run_id: str | None
+    """The id of the new run; made up by default."""
+    resume: str | None
+    """The id of a run to go on with, instead of a start node."""
+    observers: Sequence[Observer]
+    """Called with each event of the run."""

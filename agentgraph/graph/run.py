@@ -1,0 +1,123 @@
+"""A run as its caller sees it: something to iterate over, node by node.
+
+    async with graph.iter(FirstNode(), state=State(), store="runs.db") as run:
+        async for node in run:       # first the start node, then what each step leads to, last the End
+            ...                      # before the loop goes on, `node` has not run: look at it, stream it
+        run.result
+
+`async for` and `next` are the same step; `next(other)` lets another node take the turn. Between two steps everything
+is committed, so that leaving the block at any point, or losing the process, loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self
+
+from typing_extensions import TypeVar
+
+from .context import GraphRunContext
+from .node import BaseNode, End
+from .scheduler import Execution
+
+__all__ = ["GraphRun", "GraphRunResult"]
+
+StateT = TypeVar("StateT", default=None)
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=None)
+
+
+@dataclass(frozen=True)
+class GraphRunResult(Generic[StateT, ResultT]):
+    """How a run ended."""
+
+    output: ResultT
+    state: StateT
+    run_id: str = ""
+
+
+class GraphRun(Generic[StateT, DepsT, ResultT]):
+    """One run of a graph, held by this process while its block is open."""
+
+    def __init__(self, execution: Execution[StateT, DepsT, ResultT]) -> None:
+        self._execution = execution
+        self._started = False
+
+    @property
+    def run_id(self) -> str:
+        """The id by which the run can be resumed."""
+        return self.ctx.run_id
+
+    @property
+    def ctx(self) -> GraphRunContext[StateT, DepsT]:
+        """What the nodes run with."""
+        return self._execution.ctx
+
+    @property
+    def state(self) -> StateT:
+        """The run's state."""
+        return self._execution.ctx.state
+
+    @property
+    def deps(self) -> DepsT:
+        """The run's deps."""
+        return self._execution.ctx.deps
+
+    @property
+    def next_node(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """The node that comes next, or the End."""
+        return self._execution.pending
+
+    @property
+    def result(self) -> GraphRunResult[StateT, ResultT] | None:
+        """How the run ended; None while it has not."""
+        pending = self._execution.pending
+        return GraphRunResult(pending.data, self.state, self.run_id) if isinstance(pending, End) else None
+
+    async def next(
+        self, node: BaseNode[StateT, DepsT, ResultT] | None = None
+    ) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """Take one step: run `node`, by default the one that comes next, and commit it.
+
+        Returns:
+            What comes after it.
+
+        Raises:
+            GraphRuntimeError: the run is over, the node is none of the graph's, or led where it may not.
+            RunFenced, RunCancelled, StoreError: see `Execution.step`.
+        """
+        self._started = True
+        pending = self._execution.pending if node is None else node
+        if isinstance(pending, End):
+            return pending
+        return await self._execution.step(pending)
+
+    def __aiter__(self) -> AsyncIterator[BaseNode[StateT, DepsT, ResultT] | End[ResultT]]:
+        return self
+
+    async def __anext__(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """The start node at first, then what each step leads to, the End last."""
+        pending = self._execution.pending
+        if not self._started:
+            self._started = True
+            return pending
+        if isinstance(pending, End):
+            raise StopAsyncIteration
+        return await self._execution.step(pending)
+
+    async def cancel(self) -> None:
+        """End the run as cancelled; it can be resumed."""
+        await self._execution.cancel()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self._execution.end()
+        else:
+            await self._execution.cancel()  # a run that failed by itself is over already

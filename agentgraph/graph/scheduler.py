@@ -1,0 +1,240 @@
+"""Executes transitions: runs a node, commits the step, says what is ready next.
+
+A `Scheduler` is how runs are executed (which store, which clock, who observes); an `Execution` is one run as this
+process holds it. One step is: check the node, take its turn, check its outcome, commit. What a step raises ends the
+execution: an error fails the run, a cancellation cancels it, and either way the pending node is kept, so that the run
+can be resumed. Without a store the same happens, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
+
+from agentgraph.clock import Clock, SystemClock
+from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunCancelled, RunNotResumable, StoreError
+
+from .blueprint import Blueprint
+from .checks import END
+from .codec import Node
+from .context import GraphRunContext
+from .events import Observer, Outlet, RunEnded, RunStarted, StepEnded, StepStarted
+from .frontier import Frontier, ready
+from .journal import Journal
+from .lifecycle import Event, Status, advance
+from .node import BaseNode, End
+from .recorder import Recorder, RunInfo, Turn, claim, create
+from .store import ROOT, Store
+
+__all__ = ["Execution", "Scheduler"]
+
+StateT = TypeVar("StateT", default=None)
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=None)
+
+
+@dataclass
+class Execution(Generic[StateT, DepsT, ResultT]):
+    """A run as this process holds it, from claim to release. Not shared between tasks."""
+
+    graph: Blueprint[StateT, DepsT, ResultT]
+    ctx: GraphRunContext[StateT, DepsT]
+    frontier: Frontier
+    recorder: Recorder | None = None
+    status: Status = Status.RUNNING
+    options: bytes = b"{}"
+    """What the run was started with, as `RunInfo.options` had it."""
+
+    @property
+    def pending(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """What comes next."""
+        return self.frontier.branches[ROOT].outcome
+
+    async def step(self, node: BaseNode[StateT, DepsT, ResultT]) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """Let `node` take its turn and commit it; a node other than the pending one replaces it first.
+
+        Raises:
+            GraphRuntimeError: the node is not in the graph, led where it may not, or the execution is over.
+            RunFenced: another process has taken the run over; nothing was written.
+            RunCancelled: somebody asked for that; the step was committed.
+            StoreError: the store cannot be written; nothing was.
+        """
+        self._check_open()
+        definition = self.graph.definition_of(node)
+        try:
+            if node is not self.pending:
+                await self._replace(node)
+            outcome = await self._take_turn(node)
+        except BaseException as error:
+            await self.end(error)
+            raise
+        self.ctx.outlet.tell(StepEnded(self.ctx.run_id, self.ctx.seq - 1, definition.node_id, _id_of(outcome)))
+        if self.status is Status.CANCELLED:
+            raise RunCancelled(self.ctx.run_id)
+        return outcome
+
+    async def end(self, error: BaseException | None = None) -> None:
+        """Give the run up if it is still held: released, or failed by an error, or cancelled by a cancellation."""
+        if self.status is not Status.RUNNING:
+            return
+        event = Event.RELEASE if error is None else Event.FAIL if isinstance(error, Exception) else Event.CANCEL
+        await self._settle(event, None if error is None else f"{type(error).__name__}: {error}")
+        if isinstance(error, AgentRunError) and error.run_id is None:
+            error.run_id = self.ctx.run_id
+        elif isinstance(error, Exception) and not isinstance(error, AgentRunError):
+            error.add_note(f"raised in run {self.ctx.run_id!r}, step {self.ctx.seq} ({_id_of(self.pending)})")
+
+    async def cancel(self) -> None:
+        """Give the run up as cancelled."""
+        if self.status is Status.RUNNING:
+            await self._settle(Event.CANCEL, None)
+
+    async def _settle(self, event: Event, error: str | None) -> None:
+        self.status = advance(self.status, event)
+        if self.recorder is not None:
+            with suppress(
+                StoreError
+            ):  # whatever ended the run is what the caller must hear of; the lease ends by itself
+                await self.recorder.settle(event, error, self.ctx.journal)
+        self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status, error))
+
+    async def _take_turn(
+        self, node: BaseNode[StateT, DepsT, ResultT]
+    ) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        ctx = self.ctx
+        if ctx.outlet.observers:
+            ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id()))
+        started = ctx.clock.now() if self.recorder else None
+        outcome = await node.run(ctx)
+        self._check_outcome(node, outcome)
+        if self.recorder is not None and started is not None:
+            turn = Turn(ctx.seq, node, outcome, started, ctx.clock.now())
+            await self._commit(self.recorder, turn)
+        elif isinstance(outcome, End):
+            self.status = Status.SUCCEEDED
+        self._move_on(outcome)
+        return outcome
+
+    async def _replace(self, node: BaseNode[StateT, DepsT, ResultT]) -> None:
+        if self.recorder is not None:
+            now = self.ctx.clock.now()
+            await self._commit(self.recorder, Turn(self.ctx.seq, None, node, now, now))
+        self._move_on(node)
+
+    async def _commit(self, recorder: Recorder, turn: Turn) -> None:
+        self.status = await recorder.commit(turn, self.ctx.state, journaled=self.ctx.journal.written)
+        if self.status is not Status.RUNNING:
+            self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
+
+    def _move_on(self, outcome: BaseNode[StateT, DepsT, ResultT] | End[ResultT]) -> None:
+        self.frontier = self.frontier.after(ROOT, outcome)
+        self.ctx.seq += 1
+        self.ctx.attempt = 1
+        self.ctx.journal.begin(self.ctx.seq)
+
+    def _check_open(self) -> None:
+        if self.status is not Status.RUNNING or not ready(self.frontier):
+            message = (
+                f"run {self.ctx.run_id!r} is {self.status} and takes no step; go on with `resume={self.ctx.run_id!r}`"
+            )
+            raise GraphRuntimeError(message)
+
+    def _check_outcome(self, node: Node, outcome: object) -> None:
+        definition = self.graph.definition_of(node)
+        if isinstance(outcome, BaseNode):
+            named: Node = outcome
+            self.graph.definition_of(named)
+            allowed, what = definition.leads_to(named), named.get_node_id()
+        elif isinstance(outcome, End):
+            allowed, what = definition.end is not None, END
+        else:
+            allowed, what = False, f"{type(outcome).__name__}, neither a node nor an End,"
+        if not allowed:
+            message = f"{definition.node_id}.run returned {what}, which its return annotation does not name"
+            raise GraphRuntimeError(message)
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """How runs are executed."""
+
+    store: Store | None = None
+    """Where runs are kept; None: nowhere."""
+    clock: Clock = field(default_factory=SystemClock)
+    observers: Sequence[Observer] = ()
+
+    async def begin(
+        self,
+        graph: Blueprint[StateT, DepsT, ResultT],
+        node: BaseNode[StateT, DepsT, ResultT],
+        ctx: tuple[StateT, DepsT],
+        info: RunInfo,
+    ) -> Execution[StateT, DepsT, ResultT]:
+        """Create a run, committed with its first node before anything runs; `ctx` is its state and deps.
+
+        Raises:
+            GraphRuntimeError: the node is not in the graph.
+            RunExists, StoreError: see `Store.create`.
+        """
+        state, deps = ctx
+        graph.check_start(node)
+        recorder = None
+        if self.store is not None:
+            opening = (graph.name or "graph", node, state)
+            recorder = await create(self.store, graph.codec, info, opening, graph.usage_of)
+        return self._execution(graph, (state, deps), recorder, Frontier.at(0, node), info.run_id)
+
+    async def resume(
+        self,
+        graph: Blueprint[StateT, DepsT, ResultT],
+        run_id: str,
+        deps: DepsT,
+        options: bytes | None = None,
+    ) -> Execution[StateT, DepsT, ResultT]:
+        """Claim a run and go on where it was last committed; a succeeded one is only read.
+
+        Raises:
+            RunNotFound, RunBusy, RunNotResumable, DecodeError, StoreError: it cannot be had.
+        """
+        if self.store is None:
+            raise RunNotResumable(run_id, ["there is no store to resume it from; give `store=`"])
+        record = await self.store.load(run_id)
+        if record.graph != (graph.name or "graph"):
+            raise RunNotResumable(run_id, [f"it is a run of graph {record.graph!r}, not of {graph.name!r}"])
+        recorder, restored = await claim(self.store, graph.codec, record, options, graph.usage_of)
+        record = recorder.record
+        frontier = Frontier.at(record.seq, restored.pending)
+        execution = self._execution(graph, (restored.state, deps), recorder, frontier, run_id)
+        execution.status, execution.options = record.status, record.options
+        execution.ctx.seq, execution.ctx.attempt = record.seq, record.attempt
+        if recorder.held:
+            execution.ctx.journal.begin(record.seq, await self.store.calls(run_id))
+        return execution
+
+    def _execution(
+        self,
+        graph: Blueprint[StateT, DepsT, ResultT],
+        ctx: tuple[StateT, DepsT],
+        recorder: Recorder | None,
+        frontier: Frontier,
+        run_id: str,
+    ) -> Execution[StateT, DepsT, ResultT]:
+        outlet = Outlet(self.observers)
+        context = GraphRunContext(
+            state=ctx[0],
+            deps=ctx[1],
+            run_id=run_id,
+            journal=Journal(recorder.write_journal if recorder else None),
+            clock=self.clock,
+            outlet=outlet,
+        )
+        outlet.tell(RunStarted(run_id, frontier.branches[ROOT].seq))
+        return Execution(graph, context, frontier, recorder)
+
+
+def _id_of(outcome: Node | End[Any]) -> str:
+    return END if isinstance(outcome, End) else outcome.get_node_id()
