@@ -1,0 +1,140 @@
+"""How a result is asked for: as text, by a tool, or by one tool for each member of a union."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, Required, Self
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypeVar
+
+from agentgraph.calling import SchemaError, call_json, describe, refusal, typed_dict
+from agentgraph.exceptions import ModelRetry, UserError
+from agentgraph.messages import ToolCallPart
+from agentgraph.model import ToolDefinition
+
+from .members import members, tool_names, type_name
+from .verdicts import Accepted, Rejected
+
+__all__ = ["ResultSchema"]
+
+T = TypeVar("T")
+
+WRAP_KEY = "response"
+"""Holds a result that is no object by itself, since the arguments of a call are one."""
+NO_WORDS = "Gives the final result, which ends the conversation."
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One type that the result may have, with the tool that asks for it."""
+
+    tool: ToolDefinition
+    adapter: TypeAdapter[Any]  # Any: the member's type, or a TypedDict made at run time around it
+
+    def read(self, call: ToolCallPart, *, partial: bool) -> Any:  # Any: a value of the member's type
+        value = self.adapter.validate_json(
+            call_json(call), experimental_allow_partial="trailing-strings" if partial else "off"
+        )
+        key = self.tool.outer_typed_dict_key
+        return value if key is None else value[key]
+
+
+@dataclass(frozen=True)
+class ResultSchema(Generic[T]):
+    """What a model may answer as the result, and how its answer is read. Made once for a result type."""
+
+    result_type: type[T]
+    allow_text: bool
+    """Whether text is a result."""
+    tools: list[ToolDefinition]
+    """The tools that take a result; none if only text does."""
+    by_tool: Mapping[str, _Member]
+
+    @classmethod
+    def build(cls, result_type: type[T], name: str = "final_result", description: str | None = None) -> Self:
+        """Find out how `result_type` is asked for.
+
+        Args:
+            result_type: any type that pydantic knows; a union is asked for by a tool a member, `str` by text.
+            name: the name of the result tool; members of a union have theirs appended.
+            description: told to the model beside what the type's docstring says.
+
+        Raises:
+            UserError: a member has no JSON schema; all such members are listed.
+        """
+        found = members(result_type)
+        kinds = [kind for kind in found if kind is not str]
+        described, problems = list[_Member](), list[str]()
+        for kind, tool_name in zip(kinds, tool_names(name, kinds), strict=True):
+            words = _Words(tool_name, description, type_name(kind) if len(kinds) > 1 else None)
+            try:
+                described.append(_member(kind, words))
+            except SchemaError as error:
+                problems.append(f"{type_name(kind)}: {error.reason}")
+        if problems:
+            lines = "".join(f"\n  - {problem}" for problem in problems)
+            msg = f"the result type {type_name(result_type)} cannot be described to a model:{lines}"
+            raise UserError(msg)
+        tools = [member.tool for member in described]
+        return cls(result_type, len(kinds) < len(found), tools, {member.tool.name: member for member in described})
+
+    @cached_property
+    def tool_names(self) -> frozenset[str]:
+        """The names of `tools`."""
+        return frozenset(self.by_tool)
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[T]:
+        """Writes and reads values of the whole result type."""
+        return TypeAdapter(self.result_type)
+
+    def read_call(self, call: ToolCallPart, *, partial: bool = False) -> Accepted[T] | Rejected:
+        """The result that a call of one of `tools` gives.
+
+        Args:
+            call: the call.
+            partial: whether its arguments are still coming; what is there of them is read then, as far as it is valid.
+        """
+        try:
+            return Accepted(self.by_tool[call.tool_name].read(call, partial=partial))
+        except (ValidationError, ModelRetry) as problem:
+            return Rejected(refusal(problem, call))
+
+    def read_text(self, text: str) -> Accepted[T] | Rejected:
+        """The result that a text gives: itself, where text is allowed."""
+        if self.allow_text:
+            result: Any = text  # Any: allow_text means that T includes str
+            return Accepted(result)
+        names = ", ".join(self.by_tool)
+        return Rejected(refusal(ModelRetry(f"Text is not accepted as the result. Give it by calling: {names}."), None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What the tool of a member is called and said to do."""
+
+    tool_name: str
+    given: str | None
+    member: str | None
+
+    def description(self, doc: str | None) -> str:
+        said = "\n\n".join(text for text in (self.given, doc) if text) or NO_WORDS
+        return said if self.member is None else f"{self.member}: {said}"
+
+
+def _member(kind: object, words: _Words) -> _Member:
+    adapter, schema = describe(kind)
+    key = None
+    if schema.get("type") != "object":
+        adapter, schema = describe(typed_dict("result", {WRAP_KEY: Required[_any(kind)]}))
+        del schema["title"]
+        key = WRAP_KEY
+    doc = schema.pop("description", None)
+    return _Member(ToolDefinition(words.tool_name, words.description(doc), schema, key), adapter)
+
+
+def _any(kind: object) -> Any:  # Any: checkers know no type for types that are made at run time
+    return kind
