@@ -12,7 +12,7 @@ from typing_extensions import TypeVar, Unpack
 
 from agentgraph.clock import new_run_id
 from agentgraph.concurrency import run_sync
-from agentgraph.exceptions import GraphRuntimeError, UserError
+from agentgraph.exceptions import GraphRuntimeError, RunNotResumable, UserError
 
 from .blueprint import Blueprint
 from .checks import to_networkx
@@ -106,7 +106,9 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             message = "a run begins with a start node or goes on with `resume=`: give one of the two"
             raise UserError(message)
         if resume is not None:
-            return await scheduler.resume(self, resume, deps)
+            if scheduler.store is None:
+                raise RunNotResumable(resume, ["there is no store to resume it from; give `store=`"])
+            return await scheduler.resume(self, await scheduler.store.load(resume), deps)
         assert start_node is not None
         info = RunInfo(run_id=run_id or new_run_id(), named=run_id is not None)
         return await scheduler.begin(self, start_node, (state, deps), info)

@@ -117,7 +117,7 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            await self._execution.end()
+        if error is None or error is self.ctx.failure:
+            await self._execution.end(error)
         else:
-            await self._execution.cancel()  # a run that failed by itself is over already
+            await self._execution.cancel()  # a run that failed in a step is over already

@@ -28,7 +28,7 @@ from .journal import Journal
 from .lifecycle import Event, Status, advance
 from .node import BaseNode, End
 from .recorder import Recorder, RunInfo, Turn, claim, create
-from .store import ROOT, Store
+from .store import ROOT, RunRecord, Store
 
 __all__ = ["Execution", "Scheduler"]
 
@@ -191,18 +191,18 @@ class Scheduler:
     async def resume(
         self,
         graph: Blueprint[StateT, DepsT, ResultT],
-        run_id: str,
+        record: RunRecord,
         deps: DepsT,
         options: bytes | None = None,
     ) -> Execution[StateT, DepsT, ResultT]:
-        """Claim a run and go on where it was last committed; a succeeded one is only read.
+        """Claim a run, last seen as `record`, and go on where it was last committed; a succeeded one is only read.
 
         Raises:
             RunNotFound, RunBusy, RunNotResumable, DecodeError, StoreError: it cannot be had.
         """
+        run_id = record.run_id
         if self.store is None:
             raise RunNotResumable(run_id, ["there is no store to resume it from; give `store=`"])
-        record = await self.store.load(run_id)
         if record.graph != (graph.name or "graph"):
             raise RunNotResumable(run_id, [f"it is a run of graph {record.graph!r}, not of {graph.name!r}"])
         recorder, restored = await claim(self.store, graph.codec, record, options, graph.usage_of)
