@@ -1,0 +1,23 @@
+"""The stores: where runs are kept. All keep the port of `agentgraph.graph.store`; only SQLite loads `sqlite3`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .memory import MemoryStore
+    from .opening import open_store
+    from .sqlite import SQLiteStore
+
+__all__ = ["MemoryStore", "SQLiteStore", "open_store"]
+
+_MODULES = {"MemoryStore": ".memory", "SQLiteStore": ".sqlite", "open_store": ".opening"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_MODULES[name], __name__), name)
+    globals()[name] = found
+    return found

@@ -1,0 +1,96 @@
+"""Which runs a memory store may forget: pure bookkeeping of ids.
+
+A run *rests* when nobody executes it. Resting runs are forgotten above a bound: finished ones first, then pending,
+then waiting ones, in each class the one that has rested longest. A run is *bound*, so it stays and does not count,
+while its parent stays (it goes with it) and while another run goes on from it (its history is shared).
+"""
+
+from __future__ import annotations
+
+from agentgraph.graph.lifecycle import Status
+
+__all__ = ["Retention"]
+
+_CLASSES: dict[Status, int] = {Status.PENDING: 1, Status.WAITING: 2}
+"""The later a class, the longer it stays; every other status is class 0."""
+
+
+class Retention:
+    """Decides what to forget; the store does it."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._classes: tuple[dict[str, None], ...] = ({}, {}, {})
+        """What rests and is not bound, in the order in which it came to rest."""
+        self._resting: dict[str, tuple[Status, bool]] = {}
+        """What rests, and whether it goes as soon as nothing binds it."""
+        self._parents: dict[str, str] = {}
+        self._children: dict[str, list[str]] = {}
+        self._origins: dict[str, str] = {}
+        self._pointers: dict[str, int] = {}
+        """How many runs go on from a run; never 0."""
+
+    def add(self, run_id: str, parent: str | None, origin: str | None) -> None:
+        """A run was created and is executed; `parent` and `origin` are runs that the store holds, or None."""
+        if parent is not None:
+            self._parents[run_id] = parent
+            self._children.setdefault(parent, []).append(run_id)
+        if origin is not None:
+            self._origins[run_id] = origin
+            self._pointers[origin] = self._pointers.get(origin, 0) + 1
+            self._unqueue(origin)
+
+    def wake(self, run_id: str) -> None:
+        """A run is executed again."""
+        self._resting.pop(run_id, None)
+        self._unqueue(run_id)
+
+    def rest(self, run_id: str, status: Status, *, forget: bool) -> list[str]:
+        """A run is executed no more; `forget`: nobody can ask for it. Returns the runs to forget now."""
+        self.wake(run_id)
+        self._resting[run_id] = (status, forget)
+        gone = self._settle(run_id)
+        while sum(map(len, self._classes)) > self._keep:
+            oldest = next(iter(next(filter(None, self._classes))))
+            self._doom(oldest)
+            gone += self._settle(oldest)
+        return gone
+
+    def _settle(self, run_id: str) -> list[str]:
+        """Queue a run, or drop it and what goes with it; a list instead of recursion, for chains can be long."""
+        gone: list[str] = []
+        todo = [run_id]
+        while todo:
+            run_id = todo.pop()
+            if run_id not in self._resting or run_id in self._parents or run_id in self._pointers:
+                continue
+            status, forget = self._resting[run_id]
+            if forget:
+                gone.append(run_id)
+                todo += self._remove(run_id)
+            else:
+                self._classes[_CLASSES.get(status, 0)][run_id] = None
+        return gone
+
+    def _remove(self, run_id: str) -> list[str]:
+        """Take a run out; returns those that it has bound."""
+        self.wake(run_id)
+        freed = self._children.pop(run_id, [])
+        for child in freed:
+            del self._parents[child]
+            self._doom(child)
+        origin = self._origins.pop(run_id, None)
+        if origin is not None:
+            freed.append(origin)
+            self._pointers[origin] -= 1
+            if not self._pointers[origin]:
+                del self._pointers[origin]
+        return freed
+
+    def _doom(self, run_id: str) -> None:
+        if run_id in self._resting:
+            self._resting[run_id] = (self._resting[run_id][0], True)
+
+    def _unqueue(self, run_id: str) -> None:
+        for group in self._classes:
+            group.pop(run_id, None)

@@ -1,0 +1,160 @@
+"""Runs kept in one SQLite file that many processes may share: the embedded store.
+
+Writes go through one thread (`sqlite_writer.py`), reads through connections of their own (`sqlite_readers.py`). The
+statements are in `sqlite_writes.py` and `sqlite_rows.py`, the tables in `sqlite_schema.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from anyio import to_thread
+
+from agentgraph.clock import Clock, SystemClock
+from agentgraph.concurrency import ThreadWaiter
+from agentgraph.exceptions import RunNotFound, StoreError, UserError
+from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.store import (
+    OPENING,
+    Commit,
+    JournalRecord,
+    NewRun,
+    RunFilter,
+    RunRecord,
+    Settlement,
+    StepRecord,
+)
+
+from .owner import this_process
+from .sqlite_file import File, Synchronous
+from .sqlite_leases import Leases
+from .sqlite_readers import Readers
+from .sqlite_rows import find_run, read_calls, read_runs, read_steps
+from .sqlite_writer import Apply, Item, Writer
+from .sqlite_writes import Writes
+
+__all__ = ["SQLiteStore"]
+
+T = TypeVar("T")
+
+_PATIENCE = 5.0
+"""Seconds that the end of the interpreter waits for a store that nobody closed."""
+
+
+class SQLiteStore:
+    """Keeps runs in a SQLite file.
+
+    A new file can be read by its owner alone. Every write is one transaction and outlives the process; writes of
+    many runs that come at once share a transaction. The methods can be awaited from any event loop and any thread,
+    not from a process forked after the store was opened.
+
+    Args:
+        path: The file; created if it does not exist, in a folder that does.
+        lease: Seconds after which another process may take over a run whose owner is not heard of; renewed every
+            third of it.
+        synchronous: `FULL`: what was committed survives the machine's loss of power. `NORMAL`: it survives that of
+            the process, and after a loss of power the file is sound but may lack the last steps.
+        busy_timeout: Seconds to wait while other processes write.
+        clock: Where leases and the times of records come from.
+
+    Raises:
+        StoreError: the file cannot be opened, created or understood; says why and what to do.
+        UserError: an argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        lease: float = 15.0,
+        synchronous: Synchronous = "FULL",
+        busy_timeout: float = 30.0,
+        clock: Clock | None = None,
+    ) -> None:
+        if str(path) == ":memory:":
+            raise UserError("SQLiteStore keeps runs in a file; for runs in memory take `MemoryStore()`")
+        if lease <= 0:
+            raise UserError(f"a lease of {lease} s runs out at once; give `lease` a number above 0")
+        if synchronous not in ("FULL", "NORMAL"):
+            raise UserError(f"synchronous={synchronous!r} is not known; give 'FULL' or 'NORMAL'")
+        self.path = Path(os.path.realpath(path))
+        self.settings = (lease, synchronous, busy_timeout)
+        file, leases = File(self.path, synchronous, busy_timeout), Leases(lease)
+        self._writes = Writes(str(self.path), this_process(), leases)
+        self._writer = Writer(file, leases, clock or SystemClock())
+        self._readers = Readers(file)
+        # At the interpreter's end too. It holds the writer, never the store; the thread holds neither of both.
+        weakref.finalize(self, self._writer.close, _PATIENCE)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store can no longer be used in this process."""
+        return self._writer.closed
+
+    async def create(self, run: NewRun) -> RunRecord:
+        return await self._take(partial(self._writes.create, run=run), run.run_id)
+
+    async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
+        return await self._take(partial(self._writes.claim, run_id=run_id, options=options), run_id)
+
+    async def commit(self, commit: Commit) -> Status:
+        return await self._write(partial(self._writes.commit, commit=commit), commit.run_id, commit.step.seq)
+
+    async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
+        apply = partial(self._writes.journal, run_id=run_id, epoch=epoch, record=record)
+        await self._write(apply, run_id, record.seq)
+
+    async def settle(self, settlement: Settlement) -> None:
+        await self._write(partial(self._writes.settle, settlement=settlement), settlement.run_id)
+
+    async def cancel(self, run_id: str) -> Status:
+        return await self._write(partial(self._writes.cancel, run_id=run_id), run_id)
+
+    async def load(self, run_id: str) -> RunRecord:
+        self._writer.check_open()
+        found = await self._readers.read(partial(find_run, run_id=run_id))
+        if found is None:
+            raise RunNotFound(run_id, str(self.path))
+        return found
+
+    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
+        self._writer.check_open()
+        return await self._readers.read(partial(read_steps, run_id=run_id, after=after))
+
+    async def calls(self, run_id: str) -> list[JournalRecord]:
+        self._writer.check_open()
+        return await self._readers.read(partial(read_calls, run_id=run_id))
+
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        self._writer.check_open()
+        return await self._readers.read(partial(read_runs, which=which or RunFilter()))
+
+    async def aclose(self) -> None:
+        """Write what has queued, give up the runs' leases and close the file; again: nothing."""
+        await to_thread.run_sync(self._writer.close)
+        self._readers.close()
+
+    async def _write(self, apply: Apply[T], run_id: str, seq: int | None = None) -> T:
+        waiter = ThreadWaiter[T]()
+        self._writer.submit(Item(apply, run_id, seq, waiter))
+        return await waiter.wait()
+
+    async def _take(self, apply: Apply[RunRecord], run_id: str) -> RunRecord:
+        """A write that claims a run: who is cancelled while he waits for it gives the run back."""
+        waiter = ThreadWaiter[RunRecord]()
+        item = Item(apply, run_id, None, waiter)
+        self._writer.submit(item)
+        try:
+            return await waiter.wait()
+        except Exception:
+            raise
+        except BaseException:
+            with suppress(StoreError):  # closed: the run was given up with all others
+                give_back = partial(self._writes.give_back, claimed=lambda: item.value)
+                self._writer.submit(Item(give_back, run_id, None, None))
+            raise

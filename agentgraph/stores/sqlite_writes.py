@@ -1,0 +1,150 @@
+"""The writes of the port as statements inside one transaction of the writer's thread.
+
+Each begins with a guarded statement, or a read that serves as one, since the transaction holds the file's write lock:
+a write that is refused has written nothing, and the transaction that it shares with other writes goes on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agentgraph.exceptions import RunExists, RunFenced, RunNotFound
+from agentgraph.graph.lifecycle import Event, Status
+from agentgraph.graph.store import OPENING, ROOT, Commit, JournalRecord, NewRun, Owner, RunRecord, Settlement
+
+from .claims import cancelled, claimed, committed, settled
+from .owner import is_dead
+from .sqlite_leases import Change, Leases
+from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, journal_values, step_values
+
+__all__ = ["Writes"]
+
+_CLAIM = """
+    UPDATE runs SET status = ?, epoch = ?, attempt = ?, options = ?, error = NULL, cancel = 0, owner_host = ?,
+        owner_pid = ?, owner_started = ?, owner_name = ?, lease_until = ?, updated_at = ?
+    WHERE run_id = ?
+"""
+
+# The step of a run that goes on touches no column that an index covers.
+_GO_ON = """
+    UPDATE runs SET seq = seq + 1, attempt = 1, state = ?, usage = ?, pending = ?, updated_at = ?
+    WHERE run_id = ? AND epoch = ? AND seq = ? AND status = 'running' AND cancel = 0
+"""
+
+_ASKED = "SELECT cancel FROM runs WHERE run_id = ? AND epoch = ? AND seq = ? AND status = 'running'"
+
+_END = """
+    UPDATE runs SET seq = seq + 1, attempt = 0, state = ?, usage = ?, pending = ?, updated_at = ?, status = ?,
+        owner_host = NULL, owner_pid = NULL, owner_started = NULL, owner_name = NULL, lease_until = 0, cancel = 0
+    WHERE run_id = ?
+"""
+
+_SETTLE = """
+    UPDATE runs SET status = ?, error = ?, updated_at = ?,
+        owner_host = NULL, owner_pid = NULL, owner_started = NULL, owner_name = NULL, lease_until = 0, cancel = 0
+    WHERE run_id = ?
+"""
+
+_ASK = "UPDATE runs SET cancel = 1 WHERE run_id = ?"
+_DROP_JOURNAL = "DELETE FROM journal WHERE run_id = ? AND branch = ? AND seq = ?"
+_STANDS = "SELECT seq, cancel FROM runs WHERE run_id = ? AND epoch = ? AND status = 'running'"
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What this process writes into the file; every method returns its answer and what it changes in the leases."""
+
+    place: str
+    """The file's name, for `RunNotFound`."""
+    owner: Owner
+    leases: Leases
+
+    def create(self, connection: sqlite3.Connection, now: float, run: NewRun) -> tuple[RunRecord, Change]:
+        if not insert_run(connection, run, self.owner, now, now + self.leases.length):
+            raise RunExists(run.run_id)
+        connection.execute(INSERT_STEP, step_values(run.run_id, run.opening))
+        return self._find(connection, run.run_id), (run.run_id, 1)
+
+    def claim(
+        self, connection: sqlite3.Connection, now: float, run_id: str, options: bytes | None
+    ) -> tuple[RunRecord, Change]:
+        run = self._find(connection, run_id)
+        if run.status is Status.SUCCEEDED:
+            return run, None
+        run = replace(
+            run,
+            status=claimed(run, now, is_dead, held=self.leases.holds(run)),
+            epoch=run.epoch + 1,
+            attempt=run.attempt + 1,
+            options=run.options if options is None else options,
+            error=None,
+            owner=self.owner,
+            lease_until=now + self.leases.length,
+            updated_at=now,
+        )
+        owner = (self.owner.host, self.owner.pid, self.owner.started, self.owner.name)
+        values = (run.status.value, run.epoch, run.attempt, run.options, *owner, run.lease_until, now, run_id)
+        connection.execute(_CLAIM, values)
+        return run, (run_id, run.epoch)
+
+    def commit(self, connection: sqlite3.Connection, now: float, commit: Commit) -> tuple[Status, Change]:
+        step, run_id = commit.step, commit.run_id
+        after = (commit.state, commit.usage, step.outcome, now)
+        guard = (run_id, commit.epoch, step.seq)
+        status = Status.RUNNING
+        if commit.status is not status or connection.execute(_GO_ON, (*after, *guard)).rowcount == 0:
+            found = connection.execute(_ASKED, guard).fetchone()
+            if found is None:
+                raise RunFenced(run_id, step.seq)
+            status = committed(commit.status, asked=bool(found[0]))
+            connection.execute(_END, (*after, status.value, run_id))
+        connection.execute(INSERT_STEP, step_values(run_id, step))
+        if commit.journaled:
+            connection.execute(_DROP_JOURNAL, (run_id, step.branch, step.seq))
+        return status, (None if status is Status.RUNNING else (run_id, None))
+
+    def journal(
+        self, connection: sqlite3.Connection, now: float, run_id: str, epoch: int, record: JournalRecord
+    ) -> tuple[None, Change]:
+        found = connection.execute(_STANDS, (run_id, epoch)).fetchone()
+        if found is None or (record.branch == ROOT and found[0] != record.seq):
+            raise RunFenced(run_id, record.seq)
+        connection.execute(INSERT_JOURNAL, journal_values(run_id, record))
+        return None, None
+
+    def settle(self, connection: sqlite3.Connection, now: float, settlement: Settlement) -> tuple[None, Change]:
+        run_id = settlement.run_id
+        found = connection.execute(_STANDS, (run_id, settlement.epoch)).fetchone()
+        if found is None:
+            run = find_run(connection, run_id)
+            raise RunFenced(run_id, OPENING if run is None else run.seq)
+        status = settled(settlement.event, asked=bool(found[1]))
+        connection.execute(_SETTLE, (status.value, settlement.error, now, run_id))
+        connection.executemany(INSERT_JOURNAL, [journal_values(run_id, record) for record in settlement.journal])
+        return None, (run_id, None)
+
+    def cancel(self, connection: sqlite3.Connection, now: float, run_id: str) -> tuple[Status, Change]:
+        run = self._find(connection, run_id)
+        status = cancelled(run, now, is_dead, held=self.leases.holds(run))
+        if status is Status.RUNNING:
+            connection.execute(_ASK, (run_id,))
+        elif status is not run.status:
+            connection.execute(_SETTLE, (status.value, None, now, run_id))
+        return status, None
+
+    def give_back(
+        self, connection: sqlite3.Connection, now: float, claimed: Callable[[], RunRecord | None]
+    ) -> tuple[None, Change]:
+        """Release a run whose claimer was cancelled before it heard of its claim; None: the claim was refused."""
+        run = claimed()
+        if run is None or run.status is not Status.RUNNING:
+            return None, None
+        return self.settle(connection, now, Settlement(run_id=run.run_id, epoch=run.epoch, event=Event.RELEASE))
+
+    def _find(self, connection: sqlite3.Connection, run_id: str) -> RunRecord:
+        run = find_run(connection, run_id)
+        if run is None:
+            raise RunNotFound(run_id, self.place)
+        return run

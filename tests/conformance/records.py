@@ -1,0 +1,105 @@
+"""Small records to write, and a clock that moves when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from agentgraph.graph.lifecycle import Event, Status
+from agentgraph.graph.store import (
+    OPENING,
+    ROOT,
+    Commit,
+    JournalKind,
+    JournalRecord,
+    NewRun,
+    RunRecord,
+    Settlement,
+    StepRecord,
+)
+
+
+class HandClock:
+    """Shows `seconds` until a test changes it. Its monotonic side stands still, so no lease is renewed meanwhile."""
+
+    def __init__(self, seconds: float = 1_000_000.0) -> None:
+        self.seconds = seconds
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def new_run(
+    run_id: str = "r",
+    *,
+    agent: str | None = None,
+    conversation: str | None = None,
+    parent: str | None = None,
+    origin: tuple[str, int] | None = None,
+    named: bool = True,
+) -> NewRun:
+    return NewRun(
+        run_id=run_id,
+        graph="g",
+        agent=agent,
+        opening=StepRecord(seq=OPENING, node="", outcome="First", body=b'{"n":0}', state=b"{}"),
+        state=b'{"count":0}',
+        usage=b'{"requests":0}',
+        options=b'{"limit":1}',
+        conversation=conversation,
+        parent=parent,
+        origin=origin,
+        named=named,
+    )
+
+
+def step(seq: int, node: str = "Work", outcome: str = "Work") -> StepRecord:
+    return StepRecord(
+        seq=seq,
+        node=node,
+        outcome=outcome,
+        body=b'{"n":%d}' % seq,
+        state=b'{"count":%d}' % seq,
+        usage=b'{"requests":%d}' % seq,
+        attempt=1,
+        started_at=10.5,
+        ended_at=11.25,
+        owner="process 1 on here",
+    )
+
+
+def commit(
+    run_id: str,
+    epoch: int,
+    seq: int,
+    status: Status = Status.RUNNING,
+    *,
+    outcome: str = "Work",
+    journaled: bool = False,
+) -> Commit:
+    return Commit(
+        run_id=run_id,
+        epoch=epoch,
+        step=step(seq, outcome=outcome),
+        state=b'{"count":%d}' % (seq + 1),
+        usage=b'{"requests":%d}' % (seq + 1),
+        status=status,
+        journaled=journaled,
+    )
+
+
+def next_commit(run: RunRecord, status: Status = Status.RUNNING, *, journaled: bool = False) -> Commit:
+    return commit(run.run_id, run.epoch, run.seq, status, journaled=journaled)
+
+
+def call(seq: int, key: str = "k", kind: JournalKind = JournalKind.DONE, value: bytes = b"1") -> JournalRecord:
+    return JournalRecord(seq=seq, branch=ROOT, key=key, kind=kind, digest="d", value=value, usage=b'{"tokens":1}')
+
+
+def settlement(
+    run: RunRecord, event: Event, *, error: str | None = None, journal: Sequence[JournalRecord] = ()
+) -> Settlement:
+    return Settlement(run_id=run.run_id, epoch=run.epoch, event=event, error=error, journal=journal)

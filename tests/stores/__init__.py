@@ -1,0 +1,1 @@
+"""What single stores do beyond the conformance suite."""
