@@ -189,7 +189,7 @@ class _Call:
                 self.pieces.append(args)
         elif args and self.pieces:
             raise _mixed(self.name)
-        elif not self.pieces:
+        elif args or (self.index is None and not self.pieces):  # an empty object says what kind will come, once
             self.fields = {**(self.fields or {}), **args}
 
 

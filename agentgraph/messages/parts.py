@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import ConfigDict, Field, PlainSerializer
+from pydantic import Field, PlainSerializer
 from pydantic_core import ErrorDetails, from_json, to_json, to_jsonable_python
 
 from agentgraph.exceptions import UnexpectedModelBehavior
@@ -50,6 +50,13 @@ def _jsonable(error: ErrorDetails) -> dict[str, Any]:  # Any: JSON
     return jsonable
 
 
+def _storable(content: Any) -> Any:  # Any: whatever a tool returned, and JSON
+    # Bytes by hand: what is typed Any follows the settings of whichever adapter it is written by.
+    if isinstance(content, str):
+        return content
+    return to_jsonable_python(content, bytes_mode="base64")
+
+
 StoredError = Annotated[ErrorDetails, PlainSerializer(_jsonable, when_used="json")]
 
 
@@ -76,10 +83,8 @@ class UserPromptPart:
 class ToolReturnPart:
     """What a tool gave back."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-
     tool_name: str
-    content: Any  # Any: whatever the tool returned
+    content: Annotated[Any, PlainSerializer(_storable, when_used="json")]  # Any: whatever the tool returned
     tool_call_id: str | None = None
     timestamp: datetime = field(default_factory=now_utc)
     part_kind: Literal["tool-return"] = "tool-return"
