@@ -12,12 +12,14 @@ from agentgraph.messages import ModelMessage, UserContent
 from agentgraph.model import Model
 from agentgraph.usage import Usage
 
-__all__ = ["ContextChanges", "DepsT", "DepsT_co", "RunContext"]
+__all__ = ["ContextChanges", "DepsT", "DepsT_co", "DepsT_contra", "RunContext"]
 
 DepsT = TypeVar("DepsT", default=None)
 """The type of an agent's dependencies."""
 DepsT_co = TypeVar("DepsT_co", covariant=True, default=None)
 """The same where dependencies are only handed out."""
+DepsT_contra = TypeVar("DepsT_contra", contravariant=True, default=object)
+"""The same where dependencies are only taken: what asks for none takes any."""
 
 
 class ContextChanges(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .aliases import meant
 from .arguments import call_json, refusal
 from .json_schema import SchemaError, describe
 from .settled import Settled, settle
@@ -33,6 +34,7 @@ __all__ = [
     "describe",
     "documentation",
     "is_context",
+    "meant",
     "parameters",
     "refusal",
     "resolve",

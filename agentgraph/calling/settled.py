@@ -38,9 +38,13 @@ class Settled(Generic[R]):
         if self.is_async:
             value = self.function(*given, **kwargs)
         else:
-            value = await to_thread.run_sync(partial(self.function, *given, **kwargs))
+            (value,) = await to_thread.run_sync(self._boxed, given, kwargs)
         # A sync function may hand back an awaitable: a lambda or a decorator around an async one does.
         return await value if _is_awaitable(value) else value
+
+    def _boxed(self, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[Awaitable[R] | R]:
+        # In a box, since trio takes a coroutine that leaves a thread for a mistake and closes it.
+        return (self.function(*args, **kwargs),)
 
 
 @overload

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import CodeType, FunctionType, MethodType, SimpleNamespace
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 from agentgraph.context import RunContext
@@ -104,11 +104,16 @@ def takes_context(function: Callable[..., object], besides: int | None = None) -
 
 def documentation(function: Callable[..., object]) -> str | None:
     """The docstring of the function, or of the class of a callable object."""
-    target = underlying(function)
-    doc = inspect.getdoc(target)
-    if not doc and not isinstance(function, partial | MethodType | FunctionType):
-        doc = type(function).__doc__ and inspect.getdoc(type(function))
-    return doc
+    if isinstance(function, partial):
+        return documentation(function.func)
+    if isinstance(function, MethodType | FunctionType):
+        return inspect.getdoc(function)
+    # Not `getdoc`, which would find the docstring of some base class, or of calling anything at all.
+    if isinstance(function, type | BuiltinFunctionType):
+        doc = function.__doc__
+    else:
+        doc = type(function).__call__.__doc__ or type(function).__doc__
+    return inspect.cleandoc(doc) if doc else None
 
 
 def _bound_keywords(function: Callable[..., object]) -> Mapping[str, object]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Mapping, Sequence
-from types import SimpleNamespace, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Sequence
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin
 
-from typing_extensions import TypeAliasType
+from agentgraph.calling import meant
 
 __all__ = ["members", "tool_names", "type_name"]
 
@@ -20,11 +19,11 @@ def members(result_type: object) -> Sequence[object]:
 
     A union in `Annotated` stays whole: what is annotated (a discriminator, a validator) is about all of it.
     """
-    meant = _meant(result_type)
-    if get_origin(meant) in {Union, UnionType}:
-        flat = [member for one in get_args(meant) for member in members(one)]
+    kind = meant(result_type)
+    if get_origin(kind) in {Union, UnionType}:
+        flat = [member for one in get_args(kind) for member in members(one)]
         return [one for position, one in enumerate(flat) if one not in flat[:position]]
-    return [str if meant is str else result_type]
+    return [str if kind is str else result_type]
 
 
 def tool_names(base: str, types: Sequence[object]) -> Sequence[str]:
@@ -51,25 +50,3 @@ def _free(name: str, position: int, taken: Sequence[str]) -> str:
     while free in taken:
         free, position = f"{name}_{position}", position + 1
     return free
-
-
-def _meant(kind: object) -> object:
-    """What an alias stands for; anything else stands for itself."""
-    origin, given = get_origin(kind), get_args(kind)
-    if isinstance(kind, TypeAliasType):
-        return _meant(_value(kind))
-    if isinstance(origin, TypeAliasType):
-        value: Any = _value(origin)  # Any: a generic type
-        return _meant(value[given])
-    return kind
-
-
-def _value(alias: TypeAliasType) -> object:
-    # An alias that mentions itself has to be written as text.
-    module = sys.modules.get(alias.__module__ or "")
-    names: Mapping[str, object] = {} if module is None else vars(module)
-    holder = SimpleNamespace(__annotations__={"it": alias.__value__})
-    try:
-        return get_type_hints(holder, dict(names), {alias.__name__: alias}, include_extras=True)["it"]
-    except NameError:
-        return alias.__value__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, Required, Self
+from typing import Any, Generic, Required
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypeVar
@@ -21,6 +21,7 @@ from .verdicts import Accepted, Rejected
 __all__ = ["ResultSchema"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 WRAP_KEY = "response"
 """Holds a result that is no object by itself, since the arguments of a call are one."""
@@ -53,8 +54,8 @@ class ResultSchema(Generic[T]):
     """The tools that take a result; none if only text does."""
     by_tool: Mapping[str, _Member]
 
-    @classmethod
-    def build(cls, result_type: type[T], name: str = "final_result", description: str | None = None) -> Self:
+    @staticmethod
+    def build(result_type: type[R], name: str = "final_result", description: str | None = None) -> ResultSchema[R]:
         """Find out how `result_type` is asked for.
 
         Args:
@@ -79,7 +80,8 @@ class ResultSchema(Generic[T]):
             msg = f"the result type {type_name(result_type)} cannot be described to a model:{lines}"
             raise UserError(msg)
         tools = [member.tool for member in described]
-        return cls(result_type, len(kinds) < len(found), tools, {member.tool.name: member for member in described})
+        by_tool = {member.tool.name: member for member in described}
+        return ResultSchema(result_type, len(kinds) < len(found), tools, by_tool)
 
     @cached_property
     def tool_names(self) -> frozenset[str]:
@@ -99,9 +101,19 @@ class ResultSchema(Generic[T]):
             partial: whether its arguments are still coming; what is there of them is read then, as far as it is valid.
         """
         try:
-            return Accepted(self.by_tool[call.tool_name].read(call, partial=partial))
+            return Accepted(self.validate_call(call, partial=partial))
         except (ValidationError, ModelRetry) as problem:
             return Rejected(refusal(problem, call))
+
+    def validate_call(self, call: ToolCallPart, *, partial: bool = False) -> T:
+        """As `read_call`, for those who want the error.
+
+        Raises:
+            ValidationError: the arguments do not fit (pydantic's).
+            ModelRetry: a validator of the type refused them.
+        """
+        value: T = self.by_tool[call.tool_name].read(call, partial=partial)
+        return value
 
     def read_text(self, text: str) -> Accepted[T] | Rejected:
         """The result that a text gives: itself, where text is allowed."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from inspect import Parameter, isclass
 from types import GenericAlias
 from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel
+import typing_extensions
+from pydantic import BaseModel, Field as FieldOf
 from pydantic.fields import FieldInfo
 from pydantic_core import from_json, to_json
-from typing_extensions import ReadOnly, TypeAliasType, Unpack, is_typeddict
+from typing_extensions import ReadOnly, is_typeddict
 
-from agentgraph.calling import NOTHING, typed_dict
+from agentgraph.calling import NOTHING, meant, typed_dict
 
 __all__ = ["Field", "annotate_schema", "extra_type", "fields_dict", "fields_of", "is_object"]
 
@@ -55,7 +57,7 @@ def fields_of(given: Iterable[Parameter], descriptions: Mapping[str, str]) -> li
 def extra_type(given: Iterable[Parameter]) -> Parameter | None:
     """The `**kwargs` that takes whatever keys the model makes up."""
     for one in given:
-        if one.kind is Parameter.VAR_KEYWORD and get_origin(one.annotation) is not Unpack:
+        if one.kind is Parameter.VAR_KEYWORD and not _is_unpacked(one.annotation):
             return one
     return None
 
@@ -84,12 +86,11 @@ def annotate_schema(
 
 def is_object(annotation: object) -> bool:
     """Whether a type is a model, a dataclass or a TypedDict, however it is wrapped up."""
-    if isinstance(annotation, TypeAliasType):
-        return is_object(annotation.__value__)
-    origin = get_origin(annotation)
+    plain = meant(annotation)
+    origin = get_origin(plain)
     if origin is Annotated:
-        return is_object(get_args(annotation)[0])
-    kind: Any = origin or annotation  # Any: a class of any kind
+        return is_object(get_args(plain)[0])
+    kind: Any = origin or plain  # Any: a class of any kind
     return isclass(kind) and (issubclass(kind, BaseModel) or is_dataclass(kind) or is_typeddict(kind))
 
 
@@ -100,13 +101,15 @@ def _field(one: Parameter, text: str | None) -> Field:
         annotation, default = Annotated[annotation, default], Parameter.empty
     info = FieldInfo.from_annotation(annotation)
     key = info.validation_alias if isinstance(info.validation_alias, str) else one.name
+    if default is not Parameter.empty and not info.is_required():
+        annotation = Annotated[annotation, FieldOf(default=default)]  # two defaults: Python's own counts
     required = default is Parameter.empty and info.is_required()
     return Field(one.name, annotation, required, info.description or text, default, key)
 
 
 def _unpacked(annotation: object) -> Sequence[Field]:
     """The fields of `**kwargs: Unpack[Options]`."""
-    if get_origin(annotation) is not Unpack:
+    if not _is_unpacked(annotation):
         return ()
     options = get_args(annotation)[0]
     required: frozenset[str] = options.__required_keys__
@@ -114,11 +117,18 @@ def _unpacked(annotation: object) -> Sequence[Field]:
     return [_option(name, hint, required=name in required) for name, hint in hints.items()]
 
 
+def _is_unpacked(annotation: object) -> bool:
+    # On Python 3.11 there are two of them.
+    return get_origin(annotation) in {typing.Unpack, typing_extensions.Unpack}
+
+
 def _option(name: str, hint: object, *, required: bool) -> Field:
-    while get_origin(hint) in {Required, NotRequired, ReadOnly}:
+    # The words around a type count for more than `__required_keys__`, which knows nothing of annotations as text.
+    while (marker := get_origin(hint)) in {Required, NotRequired, ReadOnly}:
+        required = required if marker is ReadOnly else marker is Required
         hint = get_args(hint)[0]
-    info = FieldInfo.from_annotation(hint)  # type: ignore[arg-type]
-    return Field(name, hint, required, info.description, key=name)
+    annotation: Any = hint  # Any: see Field
+    return Field(name, annotation, required, FieldInfo.from_annotation(annotation).description, key=name)
 
 
 def _json_default(default: object) -> dict[str, object]:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, Unpack
+from typing import Any, ClassVar, Generic, Unpack, overload
 
-from agentgraph.calling import Settled, ToolFuncEither, ToolParams, documentation, parameters, settle, underlying
-from agentgraph.context import DepsT
+from agentgraph.calling import (
+    Settled,
+    ToolFuncContext,
+    ToolFuncPlain,
+    ToolParams,
+    ToolPrepareFunc,
+    documentation,
+    parameters,
+    settle,
+    underlying,
+)
+from agentgraph.context import DepsT_contra
 from agentgraph.exceptions import UserError
 from agentgraph.messages import ToolCallPart
 from agentgraph.model import ToolDefinition
@@ -18,12 +28,18 @@ from .schema import Arguments, Bound, Unfit, read_signature
 __all__ = ["Tool"]
 
 
-class Tool(Generic[DepsT]):
+class Tool(Generic[DepsT_contra]):
     """A tool, not changed once it is made: any number of agents and runs share it."""
 
     __signature__: ClassVar = tool_signature()
 
-    def __init__(self, function: ToolFuncEither[DepsT, ToolParams], **options: Unpack[ToolOptions[DepsT]]) -> None:
+    @overload
+    def __init__(
+        self, function: ToolFuncContext[DepsT_contra, ToolParams], **options: Unpack[ToolOptions[DepsT_contra]]
+    ) -> None: ...
+    @overload
+    def __init__(self, function: ToolFuncPlain[ToolParams], **options: Unpack[ToolOptions[DepsT_contra]]) -> None: ...
+    def __init__(self, function: Callable[..., Any], **options: Unpack[ToolOptions[Any]]) -> None:  # Any: as above
         """Make a tool of `function`. Options: see `ToolOptions`.
 
         Raises:
@@ -31,11 +47,11 @@ class Tool(Generic[DepsT]):
                 not defined yet is looked for again, and may raise, when the definition is first asked for.
             TypeError: there is no such option.
         """
-        config = ToolConfig(**options)
-        self.function: Callable[..., Any] = function  # Any: see ToolFuncEither
+        config: ToolConfig[Any] = ToolConfig(**options)  # Any: the overloads tell
+        self.function: Callable[..., Any] = function  # Any: whatever JSON can hold
         self.name = config.name or _name_of(function)
         self.max_retries = config.max_retries
-        self.prepare = config.prepare
+        self.prepare: ToolPrepareFunc[DepsT_contra] | None = config.prepare
         self.docstring_format = config.docstring_format
         self.require_parameter_descriptions = config.require_parameter_descriptions
         self.timeout = config.timeout
@@ -105,7 +121,7 @@ def _name_of(function: Callable[..., object]) -> str:
     return name
 
 
-def _documentation(function: Callable[..., object], config: ToolConfig[DepsT]) -> Documentation:
+def _documentation(function: Callable[..., object], config: ToolConfig[Any]) -> Documentation:  # Any: of no matter here
     doc = documentation(function)
     try:
         names = [given.name for given in parameters(function)]
