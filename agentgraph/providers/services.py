@@ -1,0 +1,125 @@
+"""The services that speak OpenAI's chat protocol, and how each departs from it: data, no code.
+
+To add one, add an entry to `SERVICES`; it can then be named as `provider='…'` and as the prefix of a model name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["SERVICES", "ChatProfile", "Service", "SystemRole"]
+
+SystemRole = Literal["system", "developer", "user"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatProfile:
+    """How a service, or one of its models, wants a chat request to look."""
+
+    max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """The field that bounds the reply."""
+    system_role: SystemRole = "system"
+    """Whose words system prompts are."""
+    tool_choice_required: bool = True
+    """Whether a call of some tool can be demanded."""
+    allowed_tools: bool = False
+    """Whether a choice among several tools can be sent; otherwise only those are offered."""
+    sampling: bool = True
+    """Whether temperature and its like are taken."""
+    effort: Literal["reasoning_effort", "reasoning", "thinking"] | None = "reasoning_effort"
+    """The field that asks for thinking; None if there is none."""
+    thinking_back: Literal["reasoning_content", "reasoning", "reasoning_details"] | None = None
+    """The field that earlier thinking is sent back in; None: it is left out."""
+    stream_usage: bool = True
+    """Whether a stream reports usage only if asked to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Where a service is and what it departs in."""
+
+    base_url: str
+    key: str
+    """The environment variable that holds the key."""
+    key_required: bool = True
+    """False for what usually runs on one's own machine; a key is sent if there is one."""
+    base_url_variable: str | None = None
+    """The environment variable that, if set, replaces `base_url`."""
+    chat: ChatProfile = ChatProfile()
+
+
+SERVICES: Mapping[str, Service] = {
+    "openai": Service(
+        base_url="https://api.openai.com/v1",
+        key="OPENAI_API_KEY",
+        base_url_variable="OPENAI_BASE_URL",
+        chat=ChatProfile(max_tokens="max_completion_tokens", allowed_tools=True),
+    ),
+    "cerebras": Service(
+        base_url="https://api.cerebras.ai/v1",
+        key="CEREBRAS_API_KEY",
+        chat=ChatProfile(max_tokens="max_completion_tokens", thinking_back="reasoning"),
+    ),
+    "deepseek": Service(
+        base_url="https://api.deepseek.com",
+        key="DEEPSEEK_API_KEY",
+        # A turn with tool calls is refused if its thinking does not come back with it:
+        # https://api-docs.deepseek.com/guides/thinking_mode
+        chat=ChatProfile(effort="thinking", thinking_back="reasoning_content"),
+    ),
+    "fireworks": Service(
+        base_url="https://api.fireworks.ai/inference/v1",
+        key="FIREWORKS_API_KEY",
+        chat=ChatProfile(thinking_back="reasoning_content"),
+    ),
+    "github": Service(base_url="https://models.github.ai/inference", key="GITHUB_API_KEY"),
+    "huggingface": Service(base_url="https://router.huggingface.co/v1", key="HF_TOKEN"),
+    "litellm": Service(
+        base_url="http://localhost:4000",
+        key="LITELLM_API_KEY",
+        key_required=False,
+        base_url_variable="LITELLM_BASE_URL",
+    ),
+    "moonshot": Service(
+        base_url="https://api.moonshot.ai/v1",
+        key="MOONSHOT_API_KEY",
+        # https://platform.moonshot.ai/docs/api/tool-use: `required` is not among the choices.
+        chat=ChatProfile(tool_choice_required=False, effort=None, thinking_back="reasoning_content"),
+    ),
+    "ollama": Service(
+        base_url="http://localhost:11434/v1",
+        key="OLLAMA_API_KEY",
+        key_required=False,
+        base_url_variable="OLLAMA_BASE_URL",
+        chat=ChatProfile(thinking_back="reasoning"),
+    ),
+    "openrouter": Service(
+        base_url="https://openrouter.ai/api/v1",
+        key="OPENROUTER_API_KEY",
+        # https://openrouter.ai/docs/use-cases/reasoning-tokens
+        chat=ChatProfile(effort="reasoning", thinking_back="reasoning_details"),
+    ),
+    "perplexity": Service(base_url="https://api.perplexity.ai", key="PERPLEXITY_API_KEY"),
+    "together": Service(base_url="https://api.together.xyz/v1", key="TOGETHER_API_KEY"),
+    "vllm": Service(
+        base_url="http://localhost:8000/v1",
+        key="VLLM_API_KEY",
+        key_required=False,
+        base_url_variable="VLLM_BASE_URL",
+        chat=ChatProfile(thinking_back="reasoning"),
+    ),
+    "xai": Service(
+        base_url="https://api.x.ai/v1",
+        key="XAI_API_KEY",
+        chat=ChatProfile(max_tokens="max_completion_tokens", thinking_back="reasoning_content"),
+    ),
+    "zai": Service(
+        base_url="https://api.z.ai/api/paas/v4",
+        key="ZAI_API_KEY",
+        # https://docs.z.ai/guides/capabilities/function-calling: `auto` is the only choice.
+        chat=ChatProfile(tool_choice_required=False, effort="thinking", thinking_back="reasoning_content"),
+    ),
+}
+"""Every service by the name it goes by in model names."""
