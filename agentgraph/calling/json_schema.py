@@ -39,6 +39,7 @@ def describe(kind: Any) -> tuple[TypeAdapter[Any], dict[str, Any]]:  # Any: a ty
     """
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)  # Any: as above
+        adapter.rebuild(raise_errors=True)  # does nothing but name a name that is not defined
         schema = adapter.json_schema(schema_generator=_Schema)
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         raise SchemaError(error) from error
