@@ -22,19 +22,17 @@ T = TypeVar("T")
 
 @contextmanager
 def lone_error() -> Generator[None]:
-    """Let a single failure leave a task group as itself; several leave as their group."""
+    """Let a single failure leave the task group inside as itself; several leave as their group.
+
+    A group that was itself the failure of a task stays as it is.
+    """
     try:
         yield
     except BaseExceptionGroup as group:
-        alone = _alone(group)
-        if alone is group:
+        alone, *others = group.exceptions
+        if others:
             raise
         raise alone from alone.__cause__
-
-
-def _alone(error: BaseException) -> BaseException:
-    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    return _alone(inner[0]) if len(inner) == 1 else error
 
 
 async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
@@ -53,10 +51,21 @@ async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     return [values[position] for position in range(len(calls))]
 
 
+_shield: ContextVar[bool] = ContextVar("_shield", default=False)
+
+
 async def shielded(work: Awaitable[T]) -> T:
-    """Await `work` to its end even if the caller is cancelled meanwhile; the caller then learns of it afterwards."""
-    with anyio.CancelScope(shield=True):
-        return await work
+    """Await `work` to its end even if the caller is cancelled meanwhile; the caller then learns of it afterwards.
+
+    No cancel scope reaches inside. asyncio's own `Task.cancel` does: there it is a `ThreadWaiter` that holds it back,
+    which is where stores wait.
+    """
+    token = _shield.set(True)
+    try:
+        with anyio.CancelScope(shield=True):
+            return await work
+    finally:
+        _shield.reset(token)
     raise AssertionError  # a scope that nobody cancels ends with its block
 
 
@@ -81,7 +90,10 @@ class ThreadWaiter(Generic[T]):
 
     async def wait(self) -> T:
         """The value, as soon as it is there."""
-        await self._woken.wait()
+        if _shield.get():
+            await _outlasting_asyncio(self._woken)
+        else:
+            await self._woken.wait()
         if self._error is not None:
             raise self._error
         return self._value
@@ -89,6 +101,20 @@ class ThreadWaiter(Generic[T]):
     def _wake(self) -> None:
         with suppress(RuntimeError):  # asyncio's and trio's way to say that the loop has ended
             self._call_soon(self._woken.set)
+
+
+async def _outlasting_asyncio(event: anyio.Event) -> None:
+    """Wait inside a shield: the only cancellation that arrives is asyncio's own, which the task gets afterwards."""
+    cancelled: asyncio.CancelledError | None = None
+    while not event.is_set():
+        try:
+            await event.wait()
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task = asyncio.current_task() if cancelled is not None else None
+    if cancelled is not None and task is not None:
+        task.uncancel()  # asked once, it stays asked once: `asyncio.timeout` counts
+        task.cancel(*cancelled.args)
 
 
 def _call_soon() -> Callable[[Callable[[], None]], object]:
@@ -144,6 +170,11 @@ def _portal() -> tuple[int, BlockingPortal]:
         while len(_portals) <= level:
             stack = ExitStack()
             portal = stack.enter_context(start_blocking_portal("asyncio", name=f"agentgraph-{len(_portals)}"))
-            atexit.register(stack.close)
+            atexit.register(_close, stack, os.getpid())
             _portals.append((os.getpid(), portal.call(threading.get_ident), portal))
         return level, _portals[level][2]
+
+
+def _close(stack: ExitStack, pid: int) -> None:
+    if pid == os.getpid():  # in a forked child there is no thread to end
+        stack.close()

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+from typing_extensions import TypeAliasType
 
 __all__ = ["adapter_for"]
 
@@ -33,6 +34,8 @@ def _build(tp: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(tp, config=_BASE64)
     except PydanticUserError as error:
-        if error.code != "type-adapter-config-unused":  # models, dataclasses and typed dicts bring their own config
+        if error.code != "type-adapter-config-unused":  # models, dataclasses and typed dicts may bring their own config
             raise
-        return TypeAdapter(tp)
+        # Behind an alias, those without a config of their own take ours. Which type it is, only the run time knows.
+        alias: Any = TypeAliasType("Stored", tp)  # pyright: ignore[reportGeneralTypeIssues]
+        return TypeAdapter(alias, config=_BASE64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Self, SupportsIndex, TypeVar
+from typing import Any, Generic, Self, SupportsIndex, TypeVar, cast
 
 __all__ = ["Appended", "AppendedList", "Change", "adopt"]
 
@@ -70,13 +70,13 @@ class AppendedList(list[T]):
         self._kept = min(self._kept, index)
         self._replaced = {replaced for replaced in self._replaced if replaced < self._kept}
 
-    def __setitem__(self, index: Any, value: Any, /) -> None:  # the overloads of list say what goes with what
+    def __setitem__(self, index: SupportsIndex | slice, value: Any, /) -> None:  # list says what goes with what
         positions = self._positions(index)
         if isinstance(index, slice):
             self._cut(positions.start)
         elif positions.start < self._kept:
             self._replaced.add(positions.start)
-        super().__setitem__(index, value)
+        super().__setitem__(cast("SupportsIndex", index), value)  # the overloads of list take one or the other
 
     def __delitem__(self, index: SupportsIndex | slice, /) -> None:
         self._cut(self._positions(index).start)

@@ -11,7 +11,7 @@ from typing import Any, Generic, cast
 
 from typing_extensions import TypeVar
 
-from agentgraph.exceptions import GraphRuntimeError, GraphSetupError
+from agentgraph.exceptions import GraphRuntimeError, GraphSetupError, UserError
 
 from .adapters import adapter_for
 from .checks import find_problems, unreachable_from
@@ -94,6 +94,18 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         if stranded:
             warnings.warn(f"no way leads from {start} to {', '.join(stranded)}", stacklevel=4)
 
+    def check_state(self, state: object) -> None:
+        """Refuse to store a state that is not what the nodes say.
+
+        Raises:
+            UserError: names both.
+        """
+        expected = self.codec.state.cls
+        if not isinstance(state, expected):
+            needed = "use no state" if expected is NoneType else f"use a state of type {expected.__name__}"
+            message = f"the nodes of graph {self.name!r} {needed}, and `state` is {type(state).__name__}"
+            raise UserError(message)
+
     @cached_property
     def state_type(self) -> type[Any]:
         """The class of the state; NoneType where the nodes use none."""
@@ -140,4 +152,6 @@ def _duplicates(nodes: Sequence[type[BaseNode[Any, Any, Any]]]) -> list[str]:
 def _local_names(frame: FrameType | None) -> Mapping[str, Any]:
     # Annotations of nodes that a function defines are resolved where the graph is made.
     caller = frame.f_back if frame is not None else None
+    while caller is not None and caller.f_globals.get("__name__") == "typing":
+        caller = caller.f_back  # `Graph[State, None, str](…)` is called by typing
     return dict(caller.f_locals) if caller is not None else {}

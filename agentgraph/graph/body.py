@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
-__all__ = ["FORMAT", "BodyWriter", "Fold", "Slot", "input_slot", "item_slot", "lost_slot"]
+__all__ = ["FORMAT", "BodyWriter", "Fold", "Slot", "as_list", "input_slot", "item_slot", "lost_slot"]
 
 FORMAT = 1
 
@@ -37,6 +37,11 @@ def input_slot(name: str) -> Slot:
 def item_slot(name: str, index: int) -> Slot:
     """A value that stands in a list of the state."""
     return ["item", name, index]
+
+
+def as_list(lines: Iterable[bytes]) -> bytes:
+    """The JSON of a list, of that of its items."""
+    return b"[" + b",".join(lines) + b"]"
 
 
 def lost_slot(reason: str) -> Slot:
@@ -118,12 +123,11 @@ class Fold:
         match slot:
             case int(line):
                 return lines[line - 1]
-            case ["in", name]:
+            case ["in", str(name)]:
                 return self.fields[name]
-            case ["item", name, index]:
-                item: bytes = self.lists[name][index]
-                return item
-            case ["lost", reason]:
+            case ["item", str(name), int(index)]:
+                return self.lists[name][index]
+            case ["lost", str(reason)]:
                 self.lost = reason
                 return b"null"
             case _:

@@ -33,7 +33,7 @@ def find_problems(definitions: Mapping[str, NodeDefinition]) -> list[str]:
         for node_id, definition in definitions.items()
         if "__init__" in vars(definition.node) and "__dataclass_fields__" not in vars(definition.node)
     ]
-    return problems + ([] if problems else _without_way_out(definitions))
+    return problems + _without_way_out(definitions)
 
 
 def to_networkx(definitions: Mapping[str, NodeDefinition]) -> networkx.DiGraph[str]:
@@ -59,15 +59,19 @@ def unreachable_from(start: str, definitions: Mapping[str, NodeDefinition]) -> l
     """The nodes that no way leads to from `start`."""
     import networkx
 
-    reached = networkx.descendants(to_networkx(definitions), start) | {start}
+    # The stubs of networkx leave the types of its algorithms open.
+    reached: set[str] = networkx.descendants(to_networkx(definitions), start) | {start}  # pyright: ignore[reportUnknownMemberType]
     return [node_id for node_id in definitions if node_id not in reached]
 
 
 def _without_way_out(definitions: Mapping[str, NodeDefinition]) -> list[str]:
     import networkx
 
-    graph = to_networkx(definitions)
-    if END not in graph:
+    if all(definition.end is None for definition in definitions.values()):
         return []  # a graph without any end is legal: it runs until it is stopped
-    leads_out = networkx.ancestors(graph, END)
+    graph = to_networkx(definitions)
+    for node_id, definition in definitions.items():
+        if definition.problems or any(target not in definitions for target in definition.edges):
+            graph.add_edge(node_id, END)  # where it leads is not known: mended, it may lead out
+    leads_out: set[str] = networkx.ancestors(graph, END)  # pyright: ignore[reportUnknownMemberType] - as above
     return [f"{node_id} can never reach an End" for node_id in definitions if node_id not in leads_out]

@@ -10,7 +10,7 @@ the next commit has to write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from pydantic_core import from_json, to_json
 from agentgraph.exceptions import DecodeError, RunNotResumable, StoreError
 
 from .appended import AppendedList, adopt
-from .body import BodyWriter, Fold, Slot, input_slot, item_slot, lost_slot
+from .body import BodyWriter, Fold, Slot, as_list, input_slot, item_slot, lost_slot
 from .checks import END
 from .node import BaseNode, End
 from .shapes import Shape
@@ -35,6 +35,9 @@ SNAPSHOT_EVERY = 64
 """A step whose seq is a multiple of it stores the whole small state, so that reading it never goes far back."""
 
 Node = BaseNode[Any, Any, Any]  # the codec serves nodes of any graph
+
+Input = tuple[object, bytes | None]
+"""A field of the pending node: the object, and its JSON where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,20 @@ class Codec:
             except (ValueError, KeyError, IndexError, TypeError) as error:
                 raise DecodeError(run_id, step.seq, "the body", str(error)) from error
         reader = _Reader(self, run_id, steps[-1].seq if steps else -1)
-        values = reader.small(state)
-        lists = {name: AppendedList(reader.items(name, fold.lists.get(name, []))) for name in self.state.lists}
-        for items in lists.values():
-            items.mark_stored()
-        restored = reader.make(self.state, {**values, **lists})
-        return Restored(restored, reader.pending(fold, lists), Ledger(self, lists=lists))
+        small = reader.small(state)
+        lists = {name: reader.appended(name, fold, small) for name in self.state.lists}
+        fields = {
+            name: reader.value(adapter, small[name] if name in small else as_list(fold.lists[name]), self.state, name)
+            for name, adapter in self.state.fields.items()
+            if name in small or name in fold.lists
+        }
+        pending = reader.pending(fold, lists)
+        inputs = {} if isinstance(pending, End) else self._inputs(pending, fold.fields)
+        return Restored(reader.make(self.state, {**fields, **lists}), pending, Ledger(self, lists=lists, inputs=inputs))
+
+    def _inputs(self, node: Node, stored: Mapping[str, bytes]) -> dict[str, Input]:
+        known = self.nodes[node.get_node_id()].fields.keys() & stored.keys()
+        return {name: (getattr(node, name), stored[name]) for name in known}
 
 
 @dataclass
@@ -99,6 +110,8 @@ class Ledger:
     codec: Codec
     small: dict[str, bytes] = field(default_factory=dict[str, bytes])
     lists: dict[str, AppendedList[Any]] = field(default_factory=dict[str, AppendedList[Any]])
+    inputs: dict[str, Input] = field(default_factory=dict[str, Input])
+    """The fields of the pending node as they were stored; meanwhile its user may have changed them."""
 
     def encode(self, seq: int, state: Any, ran: Node | None, outcome: Node | End[Any]) -> Encoded:
         """Write down the step in which `ran` led to `outcome`; `stored` makes it the new truth.
@@ -108,8 +121,8 @@ class Ledger:
         """
         writer = BodyWriter()
         if ran is not None:
-            for name in self.codec.nodes[ran.get_node_id()].fields:
-                writer.note(getattr(ran, name), input_slot(name))
+            for name, (value, _) in self.inputs.items():
+                writer.note(value, input_slot(name))
         lists = {name: self._list(name, state, writer) for name in self.codec.state.lists}
         fields = self._outcome(outcome, writer)
         to = END if isinstance(outcome, End) else outcome.get_node_id()
@@ -146,27 +159,41 @@ class Ledger:
         return [change.keep, slots, added]
 
     def _item(self, name: str, index: int, item: Any, writer: BodyWriter) -> Slot:
-        slot = writer.find(item)
-        if slot is None:
-            slot = writer.put(_dump(self.codec.state.lists[name], item, f"an item of {name}"))
+        slot, _ = self._slot(self.codec.state.lists[name], item, f"an item of {name}", writer)
         writer.note(item, item_slot(name, index))
         return slot
 
+    def _slot(
+        self, adapter: TypeAdapter[Any], value: object, what: str, writer: BodyWriter
+    ) -> tuple[Slot, bytes | None]:
+        # Where the value stands, and how it is written if that had to be found out.
+        slot = writer.find(value)
+        match slot:
+            case ["in", name]:
+                encoded = _dump(adapter, value, what)
+                return slot if encoded == self.inputs[name][1] else writer.put(encoded), encoded
+            case None:
+                encoded = _dump(adapter, value, what)
+                return writer.put(encoded), encoded
+            case _:
+                return slot, None
+
     def _outcome(self, outcome: Node | End[Any], writer: BodyWriter) -> dict[str, Slot]:
         if isinstance(outcome, End):
+            self.inputs = {}
             try:
                 return {"data": writer.put(_dump(self.codec.end, outcome.data, "the result"))}
             except StoreError as error:  # the run did succeed; only a resume of it has to say that its result is lost
                 return {"data": lost_slot(error.message)}
         node_id = outcome.get_node_id()
-        return {
-            name: self._field(node_id, name, adapter, getattr(outcome, name), writer)
-            for name, adapter in self.codec.nodes[node_id].fields.items()
-        }
-
-    def _field(self, node_id: str, name: str, adapter: TypeAdapter[Any], value: Any, writer: BodyWriter) -> Slot:
-        found = writer.find(value)
-        return writer.put(_dump(adapter, value, f"{node_id}.{name}")) if found is None else found
+        slots: dict[str, Slot] = {}
+        inputs: dict[str, Input] = {}
+        for name, adapter in self.codec.nodes[node_id].fields.items():
+            value = getattr(outcome, name)
+            slots[name], encoded = self._slot(adapter, value, f"{node_id}.{name}", writer)
+            inputs[name] = (value, encoded)
+        self.inputs = inputs
+        return slots
 
 
 @dataclass(frozen=True)
@@ -175,24 +202,28 @@ class _Reader:
     run_id: str
     step: int
 
-    def small(self, state: bytes) -> dict[str, Any]:
-        stored = from_json(state)
-        return {
-            name: self._read(adapter, to_json(stored[name]), f"{self.codec.state.name}.{name}")
-            for name, adapter in self.codec.state.fields.items()
-            if name in stored
-        }
+    def small(self, state: bytes) -> dict[str, bytes]:
+        try:
+            return {name: to_json(value) for name, value in from_json(state).items()}
+        except (ValueError, AttributeError) as error:
+            raise DecodeError(self.run_id, self.step, "the state", str(error)) from error
 
-    def items(self, name: str, lines: Iterable[bytes]) -> list[Any]:
-        adapter = self.codec.state.whole_lists[name]
-        items: list[Any] = self._read(adapter, b"[" + b",".join(lines) + b"]", f"{self.codec.state.name}.{name}")
+    def appended(self, name: str, fold: Fold, small: Mapping[str, bytes]) -> AppendedList[Any]:
+        # A list that was a plain field when it was stored is still to be stored by items.
+        raw = small[name] if name in small else as_list(fold.lists.get(name, ()))
+        items = AppendedList[Any](self.value(self.codec.state.whole_lists[name], raw, self.codec.state, name))
+        if name not in small:
+            items.mark_stored()
         return items
+
+    def value(self, adapter: TypeAdapter[Any], raw: bytes, shape: Shape, name: str) -> Any:
+        return self._read(adapter, raw, f"{shape.name}.{name}")
 
     def pending(self, fold: Fold, lists: Mapping[str, Sequence[Any]]) -> Node | End[Any]:
         if fold.lost:
             raise RunNotResumable(self.run_id, [f"its result was not stored: {fold.lost}"])
         if fold.to == END:
-            return End(self._read(self.codec.end, fold.fields["data"], "the result"))
+            return End(self._read(self.codec.end, fold.fields.get("data", b""), "the result"))
         shape = self.codec.nodes.get(fold.to)
         if shape is None:
             known = ", ".join(self.codec.nodes)
@@ -201,11 +232,11 @@ class _Reader:
             )
         values: dict[str, Any] = {}
         for name, adapter in shape.fields.items():
-            if name in fold.items:
-                list_name, index = fold.items[name]
+            list_name, index = fold.items.get(name, ("", 0))
+            if list_name in lists:  # the field and the item are one object, as they were when stored
                 values[name] = lists[list_name][index]
             elif name in fold.fields:
-                values[name] = self._read(adapter, fold.fields[name], f"{fold.to}.{name}")
+                values[name] = self.value(adapter, fold.fields[name], shape, name)
         node: Node = self.make(shape, values)
         return node
 

@@ -39,7 +39,7 @@ class GraphRunContext(Generic[StateT, DepsT]):
     clock: Clock = field(default_factory=SystemClock, repr=False)
     outlet: Outlet = field(default_factory=Outlet, repr=False)
     failure: BaseException | None = field(default=None, repr=False)
-    """What a node raised outside of its turn, in a stream of its own: it fails the run, where a caller's error cancels."""
+    """What a node raised outside of its turn, in a stream of its own: it fails the run; a caller's error cancels."""
 
     async def once(self, key: str, fn: Callable[..., Awaitable[T] | T], *args: Any) -> T:
         """Call `fn(*args)` once for this step and `key`, even if the step runs again after a crash.

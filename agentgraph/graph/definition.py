@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from typing_extensions import get_original_bases
 
+from .hints import hints_of
 from .node import BaseNode, Edge, End
 
 __all__ = ["NodeDefinition", "define", "type_arguments"]
@@ -44,7 +45,7 @@ def define(node: type[BaseNode[Any, Any, Any]], names: Mapping[str, Any]) -> Nod
     """Read a node class; `names` resolves annotations of classes that were defined inside functions."""
     node_id = node.get_node_id()
     try:
-        hints = get_type_hints(node.run, localns={**names, node.__name__: node}, include_extras=True)
+        hints = hints_of(node, names, node.run)
     except NameError as error:
         return NodeDefinition(
             node, {}, None, problems=(f"{node_id}.run is annotated with {error.name!r}, unknown here",)

@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 
 from agentgraph.exceptions import UserError
 
-from .checks import END
 from .definition import NodeDefinition
 from .lifecycle import LIFECYCLE
 from .node import BaseNode, Edge
@@ -76,7 +75,11 @@ class Diagram:
         Path(path).write_text(self.mermaid() + "\n", encoding="utf-8")
 
     def _edges(self, definition: NodeDefinition) -> Iterable[str]:
-        targets = {target: Edge() for target in self.definitions} if definition.open_ended else definition.edges
+        targets = (
+            {target: definition.edges.get(target, Edge()) for target in self.definitions}
+            if definition.open_ended
+            else definition.edges
+        )
         arrows = [(target, edge) for target, edge in targets.items()]
         if definition.end is not None:
             arrows.append(("[*]", definition.end))
@@ -98,7 +101,7 @@ class Diagram:
         ids = [node if isinstance(node, str) else node.get_node_id() for node in several]
         unknown = [node_id for node_id in ids if node_id not in self.definitions]
         if unknown:
-            message = f"{', '.join(unknown)} is not in the graph; it has {', '.join(self.definitions)}, and {END}"
+            message = f"{', '.join(unknown)} is not in the graph; it has {', '.join(self.definitions)}"
             raise UserError(message)
         return ids
 

@@ -52,6 +52,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             RunExists, RunNotFound, RunBusy, RunFenced, RunNotResumable, StoreError: about the stored run.
         """
         self._infer_name(options, inspect.currentframe())
+        options["infer_name"] = False
         async with self.iter(start_node, **options) as run:
             async for _ in run:
                 pass
@@ -67,6 +68,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
     ) -> GraphRunResult[StateT, ResultT]:
         """`run` for sync code, also inside a running event loop."""
         self._infer_name(options, inspect.currentframe())
+        options["infer_name"] = False
         return run_sync(lambda: self.run(start_node, **options))
 
     @asynccontextmanager
@@ -79,6 +81,8 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
 
         Leaving the block before the end keeps the run as it is: an exception cancels it, otherwise it is released.
         """
+        frame = inspect.currentframe()
+        self._infer_name(options, frame and frame.f_back)  # between this and the caller stands contextlib
         execution = await self._open(start_node, options)
         async with GraphRun(execution) as run:
             yield run
@@ -100,11 +104,14 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
     ) -> Execution[StateT, DepsT, ResultT]:
         # What is left out is None, which is what StateT and DepsT are where a graph needs none.
         state, deps = cast("StateT", options.get("state")), cast("DepsT", options.get("deps"))
-        scheduler = Scheduler(resolve_store(options.get("store")), observers=options.get("observers", ()))
         resume, run_id = options.get("resume"), options.get("run_id")
         if (start_node is None) == (resume is None):
             message = "a run begins with a start node or goes on with `resume=`: give one of the two"
             raise UserError(message)
+        if resume is not None and (run_id is not None or state is not None):
+            message = f"run {resume!r} goes on with its own id and state: leave `run_id` and `state` out"
+            raise UserError(message)
+        scheduler = Scheduler(resolve_store(options.get("store")), observers=options.get("observers", ()))
         if resume is not None:
             if scheduler.store is None:
                 raise RunNotResumable(resume, ["there is no store to resume it from; give `store=`"])

@@ -10,12 +10,12 @@ step with a single call. Whatever ends the step otherwise writes the held row fi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from inspect import isawaitable, isroutine
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -60,12 +60,15 @@ class Journal:
         self._write = write
         self._seq, self._branch = 0, ROOT
         self._rows: dict[str, JournalRecord] = {}
+        self._values: dict[str, tuple[Once[Any], Any]] = {}  # what this attempt has run itself, by key
         self._held: Callable[[], JournalRecord] | None = None
         self.written = False
 
     def begin(self, seq: int, rows: Iterable[JournalRecord] = (), branch: str = ROOT) -> None:
         """Turn to step `seq`, of which `rows` are known."""
         self._seq, self._branch, self._held = seq, branch, None
+        if self._values:
+            self._values = {}
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 
@@ -76,10 +79,11 @@ class Journal:
 
     async def once(self, call: Once[T]) -> T:
         """Run one call, or take its value from the journal."""
-        row = self._row(call)
-        if row is not None:
-            return _value(call, row)
-        value = await _run(call)
+        known = self._known(call)
+        if known is not None:
+            return known()
+        await self._write_held()
+        value = await self._run(call)
         await self._keep(call, value)
         return value
 
@@ -89,13 +93,15 @@ class Journal:
         if len(set(keys)) < len(keys):
             message = f"the calls of one batch need a key of their own each; these keys came: {', '.join(keys)}"
             raise GraphRuntimeError(message)
-        missing = {call.key for call in calls if self._row(call) is None}
+        missing = {call.key for call in calls if self._known(call) is None}
+        if missing:
+            await self._write_held()
 
         async def settle(call: Once[T]) -> T:
-            row = self._row(call)
-            if row is not None:
-                return _value(call, row)
-            value = await _run(call)
+            known = self._known(call)
+            if known is not None:
+                return known()
+            value = await self._run(call)
             missing.discard(call.key)
             if missing:
                 await self._keep(call, value)
@@ -105,19 +111,39 @@ class Journal:
 
         return await gather([partial(settle, call) for call in calls])
 
-    def _row(self, call: Once[T]) -> JournalRecord | None:
+    def _known(self, call: Once[T]) -> Callable[[], T] | None:
+        """What gives the call's value if it was run already, by this attempt or an earlier one."""
+        ran = self._values.get(call.key)
+        if ran is not None and ran[0].digest() == call.digest():
+            known: T = ran[1]  # the digests are equal, so it is what this very call returned
+            return lambda: known
         row = self._rows.get(call.key) if self._rows else None
         if row is None or row.kind is JournalKind.STARTED or row.digest != call.digest():
             return None
-        return row
+        return partial(_value, call, row)
+
+    async def _run(self, call: Once[T]) -> T:
+        returned = call.fn(*call.args)
+        pending: Any = returned  # isawaitable does not narrow a T; what fn returns when awaited is T by its own type
+        value: T = await pending if isawaitable(returned) else pending
+        self._values[call.key] = call, value
+        return value
+
+    async def _write_held(self) -> None:
+        """Write the row that was held back: with another call to come, the step's commit is no longer next."""
+        held, self._held = self._held, None
+        if held is not None:
+            await self._store(held())
 
     async def _keep(self, call: Once[T], value: T) -> None:
         if self._write is None:
             return
-        row = self._record(call, value)
+        await self._store(self._record(call, value))
+
+    async def _store(self, row: JournalRecord) -> None:
+        assert self._write is not None  # nothing is held back where nothing is written
+        self.written = True  # also if it fails: a commit that deletes too much deletes nothing
         await shielded(self._write(row))  # what has happened is written, whatever becomes of its caller
-        self._rows[call.key] = row
-        self.written = True
 
     def _record(self, call: Once[T], value: T) -> JournalRecord:
         kind = JournalKind.DONE
@@ -130,24 +156,18 @@ class Journal:
         )
 
 
-async def _run(call: Once[T]) -> T:
-    value = call.fn(*call.args)
-    if isawaitable(value):
-        # isawaitable narrows to Awaitable[Any]; what fn returns when awaited is T by its own type
-        awaited: T = await value
-        return awaited
-    return value
-
-
 def _adapter(call: Once[T]) -> TypeAdapter[T]:
     if call.adapter is not None:
         return call.adapter
-    fn: Any = call.fn.func if isinstance(call.fn, partial) else call.fn  # a partial hides its function's type
+    fn: Any = call.fn  # of any signature; a partial hides its function's type
+    fn = fn.func if isinstance(fn, partial) else fn
     try:
         hints = get_type_hints(fn if isroutine(fn) else type(fn).__call__)
     except NameError:  # an annotation that only a type checker can resolve
         hints = {}
-    return adapter_for(hints.get("return", Any))
+    returned = hints.get("return", Any)
+    awaited = get_origin(returned) in (Awaitable, Coroutine)  # of a function that is not `async def`
+    return adapter_for(get_args(returned)[-1] if awaited else returned)
 
 
 def _value(call: Once[T], row: JournalRecord) -> T:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from agentgraph.concurrency import shielded
-from agentgraph.exceptions import RunNotResumable
+from agentgraph.exceptions import RunFenced, RunNotResumable, StoreError
 
 from .codec import EDIT, Codec, Ledger, Node, Restored
 from .journal import Journal
@@ -21,7 +22,10 @@ from .store import OPENING, Commit, JournalRecord, NewRun, RunRecord, Settlement
 __all__ = ["MAX_ATTEMPTS", "Recorder", "RunInfo", "Turn", "claim", "create"]
 
 MAX_ATTEMPTS = 5
-"""So many attempts of one step may lose their process before the run is given up as failed."""
+"""After so many attempts of one step a process that is lost once more gives the run up as failed."""
+
+_BACK = {Status.FAILED: Event.FAIL, Status.CANCELLED: Event.CANCEL, Status.WAITING: Event.WAIT}
+"""How a run that was claimed, and cannot go on, becomes again what it was; else it is released."""
 
 UsageOf = Callable[[Any], Mapping[str, int]]
 """Reads a run's counters from its state."""
@@ -71,7 +75,8 @@ class Recorder:
         """Write one step. Not to be cancelled: a step that has happened is kept.
 
         Raises:
-            RunFenced, StoreError: nothing was written; the claim is gone.
+            RunFenced: nothing was written; the claim is gone.
+        StoreError: nothing was written.
         """
         encoded = self.ledger.encode(turn.seq, state, turn.ran, turn.outcome)
         usage = to_json(self.usage_of(state))
@@ -97,14 +102,22 @@ class Recorder:
             journaled=journaled,
         )
         self.held = False  # until the store says otherwise
-        status = await shielded(self.store.commit(commit))
+        try:
+            status = await shielded(self.store.commit(commit))
+        except StoreError:
+            self.held = True  # nothing was written, so the claim is there to be given up
+            raise
         self.held = status is Status.RUNNING
         self.ledger.stored()
         self.usage, self.attempt = usage, 1
         return status
 
-    async def settle(self, event: Event, error: str | None, journal: Journal) -> None:
-        """Give the claim up without a step, the pending node kept."""
+    async def settle(self, event: Event, error: str | None = None, journal: Journal | None = None) -> None:
+        """Give the claim up without a step, the pending node kept.
+
+        A store that cannot be written is no further error here: whatever ended the run is what the caller must hear
+        of, and the lease ends by itself. Nor is a claim that another owner has by now.
+        """
         if not self.held:
             return
         self.held = False
@@ -113,9 +126,10 @@ class Recorder:
             epoch=self.record.epoch,
             event=event,
             error=error,
-            journal=journal.take_held(),
+            journal=journal.take_held() if journal is not None else (),
         )
-        await shielded(self.store.settle(settlement))
+        with suppress(StoreError, RunFenced):
+            await shielded(self.store.settle(settlement))
 
     async def write_journal(self, row: JournalRecord) -> None:
         """Write what happened inside the pending step."""
@@ -154,27 +168,29 @@ async def create(
 
 
 async def claim(
-    store: Store, codec: Codec, record: RunRecord, options: bytes | None, usage_of: UsageOf
-) -> tuple[Recorder, Restored]:
-    """Take over a run and read it back; `record` is the run as it was last seen.
+    store: Store, codec: Codec, seen: RunRecord, options: bytes | None, usage_of: UsageOf
+) -> tuple[Recorder, Restored, Sequence[JournalRecord]]:
+    """Take over a run and read it back, with the journal of its pending step; `seen` is the run as it was last seen.
 
     Raises:
         RunBusy, StoreError: see `Store.claim`.
         RunNotResumable: it does not fit this graph, or has lost its process too often.
         DecodeError: what is stored does not fit the code.
     """
-    run_id = record.run_id
-    record = await shielded(store.claim(run_id, options))
+    record = await shielded(store.claim(seen.run_id, options))
     recorder = Recorder(store, codec.ledger(), record, usage_of, attempt=record.attempt, usage=record.usage)
     recorder.held = record.status is Status.RUNNING
-    if recorder.held and record.attempt > MAX_ATTEMPTS:
-        problem = f"step {record.seq} ({record.pending}) has lost its process {MAX_ATTEMPTS} times in a row"
-        await recorder.settle(Event.FAIL, problem, Journal())
-        raise RunNotResumable(run_id, [f"{problem}; it counts as failed, and resuming it once more tries again"])
+    if recorder.held and record.attempt > MAX_ATTEMPTS and seen.status is Status.RUNNING:
+        problem = f"step {record.seq} ({record.pending}) lost its process, and was attempted {MAX_ATTEMPTS} times"
+        await recorder.settle(Event.FAIL, problem)
+        raise RunNotResumable(
+            seen.run_id, [f"{problem}; it counts as failed now, and resuming it once more tries again"]
+        )
     try:
-        restored = codec.restore(run_id, await store.steps(run_id), record.state)
+        restored = codec.restore(seen.run_id, await store.steps(seen.run_id), record.state)
+        calls = await store.calls(seen.run_id) if recorder.held else ()
     except BaseException:
-        await recorder.settle(Event.RELEASE, None, Journal())
+        await recorder.settle(_BACK.get(seen.status, Event.RELEASE), seen.error)
         raise
     recorder.ledger = restored.ledger
-    return recorder, restored
+    return recorder, restored, calls

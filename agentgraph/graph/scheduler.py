@@ -9,14 +9,13 @@ can be resumed. Without a store the same happens, and nothing is kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.clock import Clock, SystemClock
-from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunCancelled, RunNotResumable, StoreError
+from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunCancelled, RunNotResumable
 
 from .blueprint import Blueprint
 from .checks import END
@@ -69,12 +68,13 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             if node is not self.pending:
                 await self._replace(node)
             outcome = await self._take_turn(node)
+            self.ctx.outlet.tell(StepEnded(self.ctx.run_id, self.ctx.seq - 1, definition.node_id, _id_of(outcome)))
         except BaseException as error:
             await self.end(error)
             raise
-        self.ctx.outlet.tell(StepEnded(self.ctx.run_id, self.ctx.seq - 1, definition.node_id, _id_of(outcome)))
-        if self.status is Status.CANCELLED:
-            raise RunCancelled(self.ctx.run_id)
+        self._check_cancelled()
+        if self.status is not Status.RUNNING:
+            self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
         return outcome
 
     async def end(self, error: BaseException | None = None) -> None:
@@ -96,10 +96,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
     async def _settle(self, event: Event, error: str | None) -> None:
         self.status = advance(self.status, event)
         if self.recorder is not None:
-            with suppress(
-                StoreError
-            ):  # whatever ended the run is what the caller must hear of; the lease ends by itself
-                await self.recorder.settle(event, error, self.ctx.journal)
+            await self.recorder.settle(event, error, self.ctx.journal)
         self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status, error))
 
     async def _take_turn(
@@ -124,11 +121,15 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             now = self.ctx.clock.now()
             await self._commit(self.recorder, Turn(self.ctx.seq, None, node, now, now))
         self._move_on(node)
+        self._check_cancelled()
 
     async def _commit(self, recorder: Recorder, turn: Turn) -> None:
         self.status = await recorder.commit(turn, self.ctx.state, journaled=self.ctx.journal.written)
-        if self.status is not Status.RUNNING:
+
+    def _check_cancelled(self) -> None:
+        if self.status is Status.CANCELLED:
             self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
+            raise RunCancelled(self.ctx.run_id)
 
     def _move_on(self, outcome: BaseNode[StateT, DepsT, ResultT] | End[ResultT]) -> None:
         self.frontier = self.frontier.after(ROOT, outcome)
@@ -145,10 +146,9 @@ class Execution(Generic[StateT, DepsT, ResultT]):
 
     def _check_outcome(self, node: Node, outcome: object) -> None:
         definition = self.graph.definition_of(node)
-        if isinstance(outcome, BaseNode):
-            named: Node = outcome
-            self.graph.definition_of(named)
-            allowed, what = definition.leads_to(named), named.get_node_id()
+        if _is_node(outcome):
+            self.graph.definition_of(outcome)
+            allowed, what = definition.leads_to(outcome), outcome.get_node_id()
         elif isinstance(outcome, End):
             allowed, what = definition.end is not None, END
         else:
@@ -184,9 +184,10 @@ class Scheduler:
         graph.check_start(node)
         recorder = None
         if self.store is not None:
+            graph.check_state(state)
             opening = (graph.name or "graph", node, state)
             recorder = await create(self.store, graph.codec, info, opening, graph.usage_of)
-        return self._execution(graph, (state, deps), recorder, Frontier.at(0, node), info.run_id)
+        return await self._opened(self._execution(graph, (state, deps), recorder, Frontier.at(0, node), info.run_id))
 
     async def resume(
         self,
@@ -204,15 +205,22 @@ class Scheduler:
         if self.store is None:
             raise RunNotResumable(run_id, ["there is no store to resume it from; give `store=`"])
         if record.graph != (graph.name or "graph"):
-            raise RunNotResumable(run_id, [f"it is a run of graph {record.graph!r}, not of {graph.name!r}"])
-        recorder, restored = await claim(self.store, graph.codec, record, options, graph.usage_of)
+            raise RunNotResumable(run_id, [f"it is a run of graph {record.graph!r}, not of {graph.name or 'graph'!r}"])
+        recorder, restored, calls = await claim(self.store, graph.codec, record, options, graph.usage_of)
         record = recorder.record
         frontier = Frontier.at(record.seq, restored.pending)
         execution = self._execution(graph, (restored.state, deps), recorder, frontier, run_id)
         execution.status, execution.options = record.status, record.options
         execution.ctx.seq, execution.ctx.attempt = record.seq, record.attempt
-        if recorder.held:
-            execution.ctx.journal.begin(record.seq, await self.store.calls(run_id))
+        execution.ctx.journal.begin(record.seq, calls)
+        return await self._opened(execution)
+
+    async def _opened(self, execution: Execution[StateT, DepsT, ResultT]) -> Execution[StateT, DepsT, ResultT]:
+        try:
+            execution.ctx.outlet.tell(RunStarted(execution.ctx.run_id, execution.ctx.seq))
+        except BaseException as error:
+            await execution.end(error)
+            raise
         return execution
 
     def _execution(
@@ -223,17 +231,19 @@ class Scheduler:
         frontier: Frontier,
         run_id: str,
     ) -> Execution[StateT, DepsT, ResultT]:
-        outlet = Outlet(self.observers)
         context = GraphRunContext(
             state=ctx[0],
             deps=ctx[1],
             run_id=run_id,
             journal=Journal(recorder.write_journal if recorder else None),
             clock=self.clock,
-            outlet=outlet,
+            outlet=Outlet(self.observers),
         )
-        outlet.tell(RunStarted(run_id, frontier.branches[ROOT].seq))
         return Execution(graph, context, frontier, recorder)
+
+
+def _is_node(value: object) -> TypeIs[Node]:
+    return isinstance(value, BaseNode)
 
 
 def _id_of(outcome: Node | End[Any]) -> str:

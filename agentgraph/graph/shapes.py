@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
 
 from .adapters import adapter_for
 from .appended import Appended
+from .hints import filled, hints_of
 
 __all__ = ["Shape", "shape_of"]
 
@@ -43,17 +44,20 @@ class Shape:
         """
         if self.cls is NoneType:
             return None
+        if issubclass(self.cls, BaseModel):
+            return _make_model(self.cls, values)
         made = self.cls(**{name: value for name, value in values.items() if name not in self.late})
         for name in self.late & values.keys():
             setattr(made, name, values[name])
         return made
 
 
-def shape_of(cls: type[Any], names: Mapping[str, Any], *, lists: bool = False) -> Shape:
-    """Read a class; `names` resolves annotations of classes defined inside functions.
+def shape_of(alias: type[Any], names: Mapping[str, Any], *, lists: bool = False) -> Shape:
+    """Read a class, or a generic one with its arguments; `names` resolves what its own module does not know.
 
     With `lists`, as for a state, `Appended` fields are stored by items; else they are stored as any field.
     """
+    cls: type[Any] = get_origin(alias) or alias
     if cls is NoneType:
         return Shape(cls)
     if issubclass(cls, BaseModel):
@@ -63,10 +67,10 @@ def shape_of(cls: type[Any], names: Mapping[str, Any], *, lists: bool = False) -
     else:
         return Shape(cls, problems=(f"{cls.__name__} is neither a dataclass nor a pydantic model",))
     try:
-        hints = get_type_hints(cls, localns={**names, cls.__name__: cls}, include_extras=True)
+        hints = hints_of(cls, names)
     except NameError as error:
         return Shape(cls, problems=(f"{cls.__name__} has a field annotated with {error.name!r}, unknown here",))
-    return _read(cls, {name: hints[name] for name in init}, init, by_items=lists)
+    return _read(cls, {name: filled(hints[name], alias) for name in init}, init, by_items=lists)
 
 
 def _read(cls: type[Any], hints: Mapping[str, Any], init: Mapping[str, bool], *, by_items: bool) -> Shape:
@@ -80,6 +84,15 @@ def _read(cls: type[Any], hints: Mapping[str, Any], init: Mapping[str, bool], *,
         except (PydanticUserError, NameError, TypeError) as error:
             problems.append(f"{cls.__name__}.{name} cannot be stored: {str(error).splitlines()[0]}")
     return dataclasses.replace(shape, problems=tuple(problems))
+
+
+def _make_model(cls: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
+    # The values were validated one by one; validating again would copy the lists and ask for aliases.
+    missing = [name for name, info in cls.model_fields.items() if info.is_required() and name not in values]
+    if missing:
+        message = f"{', '.join(missing)} is missing"
+        raise TypeError(message)
+    return cls.model_construct(**values)
 
 
 def _place(shape: Shape, name: str, hint: Any, *, by_items: bool) -> None:
