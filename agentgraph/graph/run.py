@@ -71,6 +71,11 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
         return self._execution.pending
 
     @property
+    def started(self) -> bool:
+        """Whether the iteration has given out the first node."""
+        return self._started
+
+    @property
     def result(self) -> GraphRunResult[StateT, ResultT] | None:
         """How the run ended; None while it has not."""
         pending = self._execution.pending

@@ -1,0 +1,37 @@
+"""Agents: models with tools and typed results, run as graphs whose every step is stored."""
+
+from __future__ import annotations
+
+from .agent import Agent
+from .capture import capture_run_messages
+from .config import EndStrategy, RunConfig
+from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
+from .options import RunOptions
+from .override import Overrides
+from .result import AgentRunResult
+from .run import AgentRun
+from .settings import AgentOptions
+from .setup import agent_graph
+from .state import AgentState, FinalResult
+from .streamed import StreamedRunResult
+from .streaming import AgentStream
+
+__all__ = [
+    "Agent",
+    "AgentOptions",
+    "AgentRun",
+    "AgentRunResult",
+    "AgentState",
+    "AgentStream",
+    "EndStrategy",
+    "FinalResult",
+    "HandleResponseNode",
+    "ModelRequestNode",
+    "Overrides",
+    "RunConfig",
+    "RunOptions",
+    "StreamedRunResult",
+    "UserPromptNode",
+    "agent_graph",
+    "capture_run_messages",
+]

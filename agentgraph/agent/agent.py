@@ -1,0 +1,243 @@
+"""The agent: configuration that does not change while it runs, and the four doors through which it is run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from types import NoneType
+from typing import Any, Generic, cast, overload
+
+from typing_extensions import TypeIs, TypeVar, Unpack
+
+from agentgraph.concurrency import run_sync
+from agentgraph.exceptions import GraphRuntimeError, UserError
+from agentgraph.graph import BaseNode, End, GraphRun, Store
+from agentgraph.messages import UserContent
+from agentgraph.model import Model
+from agentgraph.models import KnownModelName, infer_model
+from agentgraph.naming import variable_name
+from agentgraph.result import ResultSchema
+from agentgraph.stores import MemoryStore, open_store
+from agentgraph.tools import Tool
+
+from .config import Toolbox
+from .functions import AgentFunctions
+from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
+from .options import RUN_DEFAULTS, RunOptions
+from .override import Override, Overrides
+from .result import AgentRunResult
+from .run import AgentRun
+from .settings import AGENT_DEFAULTS, AgentOptions, AgentSettings
+from .setup import Ask, RunSetup, agent_graph
+from .signature import spelled_out
+from .state import FinalResult
+from .streamed import StreamedRunResult
+
+__all__ = ["Agent"]
+
+T = TypeVar("T")
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=str)
+
+Prompt = str | Sequence[UserContent]
+AnyNode = BaseNode[Any, Any, Any] | End[Any]
+
+
+class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
+    """A model with a task: its prompts, its tools, the type of its result. It is made once and run any number of times.
+
+    Args:
+        model: the model, by name or as an object; None: each run has to give one.
+        result_type: what a run ends with; `str` by default.
+        deps_type: the type of `deps`, for type checkers alone.
+        options: see `AgentOptions`.
+
+    Raises:
+        UserError: the model's name is unknown or its key missing; a tool's name is taken.
+        TypeError: there is no such option.
+    """
+
+    @spelled_out(AgentOptions, AGENT_DEFAULTS)
+    def __init__(
+        self,
+        model: Model | KnownModelName | str | None = None,
+        *,
+        result_type: type[ResultT] | None = None,
+        deps_type: type[DepsT] | None = None,
+        **options: Unpack[AgentOptions[DepsT]],
+    ) -> None:
+        settings = AgentSettings(**options)
+        self.model = infer_model(model) if isinstance(model, str) and not settings.defer_model_check else model
+        self.name = settings.name
+        self.end_strategy = settings.end_strategy
+        self.model_settings = settings.model_settings
+        self.result_type = cast("type[ResultT]", str if result_type is None else result_type)
+        self.deps_type = NoneType if deps_type is None else deps_type
+        self.instrument = settings.instrument
+        self._settings = settings
+        super().__init__(settings.system_prompt, self._schema(self.result_type))
+        for tool in settings.tools:
+            self._add_tool(tool if isinstance(tool, Tool) else Tool(tool))
+        self._override = Override[DepsT]()
+        self._own_store: Store | None = None
+        self._setups: dict[Any, tuple[ResultSchema[Any], Any]] = {}
+
+    @overload
+    async def run(
+        self, user_prompt: Prompt | None = None, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> AgentRunResult[ResultT]: ...
+    @overload
+    async def run(
+        self, user_prompt: Prompt | None = None, *, result_type: type[T], **options: Unpack[RunOptions[DepsT]]
+    ) -> AgentRunResult[T]: ...
+    @spelled_out(RunOptions, RUN_DEFAULTS)
+    async def run(
+        self, user_prompt: Prompt | None = None, *, result_type: Any = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> Any:
+        """Run to the end. Options: see `RunOptions`.
+
+        Raises:
+            UserError: the options do not go together.
+            AgentRunError: the run failed, or could not be had; the classes say how.
+            Exception: what a tool, a prompt function or a validator raises.
+        """
+        async with self.iter(user_prompt, result_type=result_type, **options) as run:
+            async for _ in run:
+                pass
+        if run.result is None:
+            message = f"run {run.run_id!r} ended without a result"
+            raise GraphRuntimeError(message)
+        return run.result
+
+    @overload
+    def run_sync(
+        self, user_prompt: Prompt | None = None, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> AgentRunResult[ResultT]: ...
+    @overload
+    def run_sync(
+        self, user_prompt: Prompt | None = None, *, result_type: type[T], **options: Unpack[RunOptions[DepsT]]
+    ) -> AgentRunResult[T]: ...
+    @spelled_out(RunOptions, RUN_DEFAULTS)
+    def run_sync(
+        self, user_prompt: Prompt | None = None, *, result_type: Any = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> Any:
+        """`run` for sync code: in a script, in any thread, also inside a running event loop."""
+        self._infer_name(options)
+        return run_sync(lambda: self.run(user_prompt, result_type=result_type, **options))
+
+    @overload
+    def run_stream(
+        self, user_prompt: Prompt | None = None, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> AbstractAsyncContextManager[StreamedRunResult[DepsT, ResultT]]: ...
+    @overload
+    def run_stream(
+        self, user_prompt: Prompt | None = None, *, result_type: type[T], **options: Unpack[RunOptions[DepsT]]
+    ) -> AbstractAsyncContextManager[StreamedRunResult[DepsT, T]]: ...
+    @spelled_out(RunOptions, RUN_DEFAULTS)
+    @asynccontextmanager
+    async def run_stream(
+        self, user_prompt: Prompt | None = None, *, result_type: Any = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> AsyncGenerator[Any]:
+        """Run, and read the replies while they come. Options: see `RunOptions`.
+
+        The block is entered when there is something to read. Leaving it finishes the run; an error in it cancels the run.
+
+        Raises:
+            UserError, AgentRunError, Exception: as `run`.
+        """
+        async with self.iter(user_prompt, result_type=result_type, **options) as run:
+            async with StreamedRunResult(run) as response:
+                yield response
+
+    @overload
+    def iter(
+        self, user_prompt: Prompt | None = None, *, result_type: None = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> AbstractAsyncContextManager[AgentRun[DepsT, ResultT]]: ...
+    @overload
+    def iter(
+        self, user_prompt: Prompt | None = None, *, result_type: type[T], **options: Unpack[RunOptions[DepsT]]
+    ) -> AbstractAsyncContextManager[AgentRun[DepsT, T]]: ...
+    @spelled_out(RunOptions, RUN_DEFAULTS)
+    @asynccontextmanager
+    async def iter(
+        self, user_prompt: Prompt | None = None, *, result_type: Any = None, **options: Unpack[RunOptions[DepsT]]
+    ) -> AsyncGenerator[Any]:
+        """Step through a run, node by node. Options: see `RunOptions`.
+
+        Leaving the block early keeps the run as it is, to be resumed; an error in it cancels the run.
+
+        Raises:
+            UserError, AgentRunError: as `run`.
+        """
+        self._infer_name(options)
+        ask = Ask(user_prompt, result_type, self._override.over(options))
+        async with GraphRun(await self._setup(result_type).open(ask)) as graph_run:
+            run = AgentRun(graph_run)
+            try:
+                yield run
+            finally:
+                run.show_messages()
+
+    def override(self, **overrides: Unpack[Overrides[DepsT]]) -> AbstractContextManager[None]:
+        """Replace deps, model or store of all runs inside the block, whatever they are given: for tests."""
+        return self._override.set(overrides)
+
+    @staticmethod
+    def is_user_prompt_node(node: AnyNode) -> TypeIs[UserPromptNode[Any, Any]]:
+        """Whether the node begins a run."""
+        return isinstance(node, UserPromptNode)
+
+    @staticmethod
+    def is_model_request_node(node: AnyNode) -> TypeIs[ModelRequestNode[Any, Any]]:
+        """Whether the node asks the model."""
+        return isinstance(node, ModelRequestNode)
+
+    @staticmethod
+    def is_handle_response_node(node: AnyNode) -> TypeIs[HandleResponseNode[Any, Any]]:
+        """Whether the node handles a reply."""
+        return isinstance(node, HandleResponseNode)
+
+    @staticmethod
+    def is_end_node(node: AnyNode) -> TypeIs[End[FinalResult[Any]]]:
+        """Whether the run has ended."""
+        return isinstance(node, End)
+
+    def _setup(self, result_type: Any) -> RunSetup[Any]:
+        if result_type is not None and self._validators:
+            raise UserError("a run of its own result type cannot use the agent's result validators: make another agent")
+        settings = self._settings
+        result, graph = self._asked_for(self.result_type if result_type is None else result_type)
+        return RunSetup(
+            graph=graph,
+            result=result,
+            prompts=self._prompts,
+            toolbox=Toolbox(self._tools, settings.retries, settings.tool_timeout),
+            validators=self._validators,
+            result_retries=settings.retries if settings.result_retries is None else settings.result_retries,
+            end_strategy=self.end_strategy,
+            name=self.name,
+            model=self.model,
+            settings=self.model_settings,
+            store=self._store(),
+        )
+
+    def _asked_for(self, result_type: Any) -> tuple[ResultSchema[Any], Any]:
+        # A schema and its graph are made once for each result type.
+        if result_type not in self._setups:
+            result = self._result if result_type is self.result_type else self._schema(result_type)
+            self._setups[result_type] = result, agent_graph(result_type)
+        return self._setups[result_type]
+
+    def _schema(self, result_type: type[T]) -> ResultSchema[T]:
+        return ResultSchema.build(result_type, self._settings.result_tool_name, self._settings.result_tool_description)
+
+    def _store(self) -> Store:
+        if self._own_store is None:
+            where = self._settings.store
+            self._own_store = MemoryStore() if where is None else open_store(where)
+        return self._own_store
+
+    def _infer_name(self, options: RunOptions[DepsT]) -> None:
+        if self.name is None and options.get("infer_name", True):
+            self.name = variable_name(self, inspect.currentframe())

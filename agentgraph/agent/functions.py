@@ -1,0 +1,131 @@
+"""The decorators by which an agent learns of the user's functions. Each hands back the function it got."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, Generic, ParamSpec, overload
+
+from typing_extensions import TypedDict, TypeVar, Unpack
+
+from agentgraph.calling import ResultValidatorFunc, SystemPromptFunc, ToolPrepareFunc
+from agentgraph.context import RunContext
+from agentgraph.exceptions import UserError
+from agentgraph.result import ResultSchema, ResultValidator
+from agentgraph.tools import DocstringFormat, Tool
+
+from .prompts import PromptFunction, SystemPrompts
+
+__all__ = ["AgentFunctions", "AgentToolOptions"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=str)
+
+
+class AgentToolOptions(TypedDict, Generic[DepsT], total=False):
+    """The keywords of `Agent.tool` and `Agent.tool_plain`."""
+
+    name: str | None
+    """The tool's name; None: the function's."""
+    retries: int | None
+    """How often in a row a run may ask the model again about calls of this tool; None: what the agent says."""
+    prepare: ToolPrepareFunc[DepsT] | None
+    """Changes the definition for a step, or leaves the tool out of it."""
+    docstring_format: DocstringFormat
+    """The convention of the function's docstring; `'auto'` by default."""
+    require_parameter_descriptions: bool
+    """Whether it is an error if a parameter is not described; False by default."""
+    timeout: float | None
+    """Seconds after which a call is given up and the model told so; None: what the agent says."""
+
+
+class AgentFunctions(Generic[DepsT, ResultT]):
+    """The functions of an agent: tools, system prompts, result validators."""
+
+    def __init__(self, system_prompt: str | Sequence[str], result: ResultSchema[ResultT]) -> None:
+        texts = (system_prompt,) if isinstance(system_prompt, str) else tuple(system_prompt)
+        self._prompts = SystemPrompts(texts)
+        self._result = result
+        self._tools: dict[str, Tool[Any]] = {}  # Any: Tool is invariant, an agent's tools take its deps or none
+        self._validators: list[ResultValidator[Any, Any]] = []
+
+    # The function with and without a context, sync and async: the types say only that it is handed back as it was.
+    @overload
+    def system_prompt(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    @overload
+    def system_prompt(self, /, *, dynamic: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def system_prompt(self, function: SystemPromptFunc[DepsT] | None = None, /, *, dynamic: bool = False) -> Any:
+        """Let a function make a system prompt: of nothing, or of the `RunContext`; sync or async.
+
+        With `dynamic`, it is asked again when a run goes on from a message history.
+        """
+
+        def register(prompt: SystemPromptFunc[DepsT]) -> SystemPromptFunc[DepsT]:
+            made = PromptFunction.of(prompt, dynamic=dynamic)
+            self._prompts = SystemPrompts(self._prompts.texts, [*self._prompts.functions, made])
+            return prompt
+
+        return register if function is None else register(function)
+
+    @overload
+    def tool(
+        self, function: Callable[Concatenate[RunContext[DepsT], P], R], /
+    ) -> Callable[Concatenate[RunContext[DepsT], P], R]: ...
+    @overload
+    def tool(
+        self, /, **options: Unpack[AgentToolOptions[DepsT]]
+    ) -> Callable[[Callable[Concatenate[RunContext[DepsT], P], R]], Callable[Concatenate[RunContext[DepsT], P], R]]: ...
+    def tool(self, function: Callable[..., Any] | None = None, /, **options: Unpack[AgentToolOptions[DepsT]]) -> Any:
+        """Let the model call a function whose first parameter is the `RunContext`. Options: see `AgentToolOptions`.
+
+        Raises:
+            UserError: its name is taken, or its signature cannot be turned into a schema.
+        """
+        return self._tool(function, options, takes_ctx=True)
+
+    @overload
+    def tool_plain(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    @overload
+    def tool_plain(
+        self, /, **options: Unpack[AgentToolOptions[DepsT]]
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def tool_plain(
+        self, function: Callable[..., Any] | None = None, /, **options: Unpack[AgentToolOptions[DepsT]]
+    ) -> Any:
+        """Let the model call a function that takes no context. Options: see `AgentToolOptions`.
+
+        Raises:
+            UserError: its name is taken, or its signature cannot be turned into a schema.
+        """
+        return self._tool(function, options, takes_ctx=False)
+
+    def result_validator(self, function: Callable[P, R], /) -> Callable[P, R]:
+        """Let a function of `(ctx, data)` or `(data)` look at the result: it returns it, or raises `ModelRetry`."""
+        validator: ResultValidatorFunc[DepsT, ResultT] | Callable[..., Any] = function
+        self._validators.append(ResultValidator(validator))
+        return function
+
+    def _add_tool(self, tool: Tool[Any]) -> None:
+        """Let the model call `tool`.
+
+        Raises:
+            UserError: the name is taken by another tool or a result tool.
+        """
+        if tool.name in self._tools:
+            raise UserError(f"there is a tool named {tool.name!r} already; give one of the two another `name=`")
+        if tool.name in self._result.tool_names:
+            raise UserError(f"{tool.name!r} is the name of a result tool; give `result_tool_name=` or another `name=`")
+        self._tools[tool.name] = tool
+
+    def _tool(
+        self, function: Callable[..., Any] | None, options: AgentToolOptions[DepsT], *, takes_ctx: bool
+    ) -> Callable[..., Any]:
+        def register(tool: Callable[..., Any]) -> Callable[..., Any]:
+            given: dict[str, Any] = {**options}
+            if "retries" in given:
+                given["max_retries"] = given.pop("retries")
+            self._add_tool(Tool(tool, takes_ctx=takes_ctx, **given))
+            return tool
+
+        return register if function is None else register(function)

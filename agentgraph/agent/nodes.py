@@ -1,0 +1,132 @@
+"""The agent graph: the user's prompt becomes a request, a request a reply, a reply the next request or the end.
+
+    UserPromptNode -> ModelRequestNode -> HandleResponseNode -> End
+                            ^                     |
+                            +---------------------+
+
+A node that can be streamed does the same work either way. Its stream leaves behind what it did, and the node's turn
+takes that up instead of doing it again: there is one path, with a window in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Generic
+
+from typing_extensions import TypeVar
+
+from agentgraph.graph import BaseNode, End
+from agentgraph.messages import (
+    HandleResponseEvent,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    UserContent,
+    UserPromptPart,
+)
+
+from .config import AgentContext, RunConfig, run_context
+from .handling import handle
+from .state import AgentState, FinalResult
+from .streaming import AgentStream, open_stream
+from .telling import told
+from .turns import Turn, begin_request, failing, request_reply
+
+__all__ = ["HandleResponseNode", "ModelRequestNode", "UserPromptNode"]
+
+DepsT = TypeVar("DepsT", default=None, contravariant=True)
+ResultT = TypeVar("ResultT", default=str, covariant=True)
+
+
+@dataclass
+class UserPromptNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[ResultT]], Generic[DepsT, ResultT]):
+    """Begins the run: puts the system prompts before the user's and makes the first request."""
+
+    user_prompt: str | Sequence[UserContent]
+
+    async def run(self, ctx: AgentContext[DepsT]) -> ModelRequestNode[DepsT, ResultT]:
+        """Make the first request."""
+        state, prompts = ctx.state, ctx.deps.prompts
+        here = replace(run_context(ctx), prompt=self.user_prompt)
+        if state.message_history:
+            state.message_history = await prompts.refreshed(state.message_history, here)
+            parts = list[ModelRequestPart]()
+        else:
+            parts = list[ModelRequestPart](await prompts.parts(here))
+        state.new_from = len(state.message_history)
+        return ModelRequestNode(ModelRequest([*parts, UserPromptPart(self.user_prompt)]))
+
+
+@dataclass
+class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[ResultT]], Generic[DepsT, ResultT]):
+    """Sends a request to the model. Its step holds the request, the reply and the usage."""
+
+    request: ModelRequest
+    _turn: Turn = field(default_factory=Turn, init=False, repr=False, compare=False)
+
+    async def run(self, ctx: AgentContext[DepsT]) -> HandleResponseNode[DepsT, ResultT]:
+        """Ask the model, unless a stream of this node did already.
+
+        Raises:
+            GraphRuntimeError: a stream of this node was begun and not finished.
+            UsageLimitExceeded: no more requests are allowed.
+            AgentRunError: what the model raises.
+        """
+        reply = self._turn.take_reply()
+        if reply is None:
+            reply = await request_reply(ctx, await begin_request(ctx, self.request))
+        return HandleResponseNode(reply)
+
+    @asynccontextmanager
+    async def stream(self, ctx: AgentContext[DepsT]) -> AsyncGenerator[AgentStream[DepsT, ResultT]]:
+        """Ask the model and hand out its reply as it comes; leaving the block reads the rest.
+
+        Raises:
+            GraphRuntimeError: the node was streamed before.
+            UsageLimitExceeded, AgentRunError: as `run`.
+        """
+        with self._turn.streaming():
+            prepared = await failing(ctx, begin_request(ctx, self.request))
+            async with open_stream(ctx, prepared) as stream:
+                yield stream
+            self._turn.reply = stream.finish()
+
+
+@dataclass
+class HandleResponseNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[ResultT]], Generic[DepsT, ResultT]):
+    """Handles a reply: takes the result, or runs the tools and makes the next request."""
+
+    model_response: ModelResponse
+    _turn: Turn = field(default_factory=Turn, init=False, repr=False, compare=False)
+
+    async def run(self, ctx: AgentContext[DepsT]) -> ModelRequestNode[DepsT, ResultT] | End[FinalResult[ResultT]]:
+        """Handle the reply, unless a stream of this node did already.
+
+        Raises:
+            GraphRuntimeError: a stream of this node was begun and not finished.
+            UnexpectedModelBehavior, UsageLimitExceeded: see `handle`.
+            Exception: what a tool or validator raises.
+        """
+        outcome = self._turn.take_outcome()
+        if outcome is None:
+            outcome = await handle(ctx, self.model_response, _untold)
+        return ModelRequestNode(outcome) if isinstance(outcome, ModelRequest) else End(outcome)
+
+    @asynccontextmanager
+    async def stream(self, ctx: AgentContext[DepsT]) -> AsyncGenerator[AsyncIterator[HandleResponseEvent]]:
+        """Handle the reply and hand out what happens to its tool calls; leaving the block waits for the rest.
+
+        Raises:
+            GraphRuntimeError: the node was streamed before.
+            UnexpectedModelBehavior, UsageLimitExceeded, Exception: as `run`.
+        """
+        with self._turn.streaming():
+            async with told(lambda tell: failing(ctx, handle(ctx, self.model_response, tell))) as telling:
+                yield telling
+            self._turn.outcome = telling.outcome
+
+
+def _untold(_: HandleResponseEvent) -> None:
+    """Nobody listens."""

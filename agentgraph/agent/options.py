@@ -1,0 +1,62 @@
+"""The keywords of an agent's doors: each is described once, here."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Generic
+
+from typing_extensions import TypedDict, TypeVar
+
+from agentgraph.graph import Store
+from agentgraph.messages import ModelMessage
+from agentgraph.model import Model
+from agentgraph.models import KnownModelName
+from agentgraph.settings import ModelSettings
+from agentgraph.usage import Usage, UsageLimits
+
+__all__ = ["RUN_DEFAULTS", "AgentOptions", "RunOptions", "StoreLike"]
+
+DepsT = TypeVar("DepsT", default=None)
+
+StoreLike = Store | str | PathLike[str]
+"""A store, or what `open_store` takes."""
+
+
+class RunOptions(TypedDict, Generic[DepsT], total=False):
+    """The keywords of `Agent.run`, `run_sync`, `run_stream` and `iter`, beside `result_type`."""
+
+    message_history: list[ModelMessage] | None
+    """The conversation so far. Static system prompts are not added to one, dynamic ones in it are made anew."""
+    model: Model | KnownModelName | str | None
+    """The model of this run; by default the agent's."""
+    deps: DepsT
+    """Handed to tools, prompts and validators through their `RunContext`; never stored."""
+    model_settings: ModelSettings | None
+    """Settings of this run, merged over the agent's."""
+    usage_limits: UsageLimits | None
+    """How much the run may use; by default 50 requests."""
+    usage: Usage | None
+    """Usage to start from. It is added to in place, so that several runs can share it."""
+    infer_name: bool
+    """Whether an agent without a name takes that of the variable which holds it; True by default."""
+    run_id: str | None
+    """The id of the new run; made up by default."""
+    resume: str | None
+    """The id of a run to go on with, instead of a prompt."""
+    store: StoreLike | None
+    """Where the run is kept: a store, or what `open_store` takes; by default where the agent says."""
+
+
+RUN_DEFAULTS: RunOptions[None] = {
+    "message_history": None,
+    "model": None,
+    "deps": None,
+    "model_settings": None,
+    "usage_limits": None,
+    "usage": None,
+    "infer_name": True,
+    "run_id": None,
+    "resume": None,
+    "store": None,
+}
+"""What each option is where it is left out."""

@@ -1,0 +1,69 @@
+"""System prompts: fixed texts, and functions that are asked when a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agentgraph.calling import Settled, SystemPromptFunc, settle
+from agentgraph.context import RunContext
+from agentgraph.messages import ModelMessage, ModelRequest, SystemPromptPart
+
+__all__ = ["PromptFunction", "SystemPrompts"]
+
+
+@dataclass(frozen=True)
+class PromptFunction:
+    """A function that makes a system prompt."""
+
+    settled: Settled[str]
+    ref: str
+    """By which a part remembers the function that made it."""
+    dynamic: bool
+    """Whether it is asked again when a run goes on from a history."""
+
+    @classmethod
+    def of(cls, function: SystemPromptFunc[Any], *, dynamic: bool) -> PromptFunction:
+        """Settle how `function` is called."""
+        name: str = getattr(function, "__qualname__", type(function).__qualname__)
+        return cls(settle(function), name, dynamic)
+
+    async def part(self, ctx: RunContext[Any]) -> SystemPromptPart:
+        """Ask the function."""
+        return SystemPromptPart(await self.settled(ctx), dynamic_ref=self.ref if self.dynamic else None)
+
+
+@dataclass(frozen=True)
+class SystemPrompts:
+    """The system prompts of an agent."""
+
+    texts: Sequence[str] = ()
+    functions: Sequence[PromptFunction] = field(default_factory=list[PromptFunction])
+
+    async def parts(self, ctx: RunContext[Any]) -> list[SystemPromptPart]:
+        """What a new conversation begins with: the texts, then what each function says."""
+        return [SystemPromptPart(text) for text in self.texts] + [await each.part(ctx) for each in self.functions]
+
+    async def refreshed(self, history: Sequence[ModelMessage], ctx: RunContext[Any]) -> list[ModelMessage]:
+        """`history` with the parts of dynamic prompts made anew, each in its place."""
+        dynamic = {each.ref: each for each in self.functions if each.dynamic}
+        if not dynamic:
+            return list(history)
+        return [await _refresh(message, dynamic, ctx) for message in history]
+
+
+async def _refresh(message: ModelMessage, dynamic: Mapping[str, PromptFunction], ctx: RunContext[Any]) -> ModelMessage:
+    if not isinstance(message, ModelRequest):
+        return message
+    stale = {
+        index: dynamic[part.dynamic_ref]
+        for index, part in enumerate(message.parts)
+        if isinstance(part, SystemPromptPart) and part.dynamic_ref in dynamic
+    }
+    if not stale:
+        return message
+    parts = list(message.parts)
+    for index, function in stale.items():
+        parts[index] = await function.part(ctx)
+    return replace(message, parts=parts)

@@ -1,0 +1,90 @@
+"""An agent's run as its caller sees it: the graph's run, with the agent's words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Generic, TypeAlias
+
+from typing_extensions import TypeVar
+
+from agentgraph.exceptions import AgentRunError
+from agentgraph.graph import BaseNode, End, GraphRun
+from agentgraph.usage import Usage
+
+from .capture import claim_capture
+from .config import AgentContext, RunConfig
+from .result import AgentRunResult
+from .state import AgentState, FinalResult
+
+__all__ = ["AgentNode", "AgentRun"]
+
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=str)
+
+AgentNode: TypeAlias = BaseNode[AgentState, RunConfig[DepsT], FinalResult[ResultT]]
+"""Any node of the agent graph."""
+
+
+class AgentRun(Generic[DepsT, ResultT]):
+    """One run of an agent: iterate over its nodes, or hand each to `next`."""
+
+    def __init__(self, run: GraphRun[AgentState, RunConfig[DepsT], FinalResult[ResultT]]) -> None:
+        self._run = run
+        self._capture = claim_capture()
+
+    @property
+    def run_id(self) -> str:
+        """The id by which the run can be resumed."""
+        return self._run.run_id
+
+    @property
+    def ctx(self) -> AgentContext[DepsT]:
+        """What the nodes run with; their streams want it."""
+        return self._run.ctx
+
+    @property
+    def next_node(self) -> AgentNode[DepsT, ResultT] | End[FinalResult[ResultT]]:
+        """The node that comes next, or the End."""
+        return self._run.next_node
+
+    @property
+    def result(self) -> AgentRunResult[ResultT] | None:
+        """What the run ended with; None while it has not."""
+        ended = self._run.result
+        return None if ended is None else AgentRunResult(ended.output.data, self.run_id, ended.state, ended.output)
+
+    def usage(self) -> Usage:
+        """What the run used so far, on top of what it started from."""
+        return self.ctx.state.usage
+
+    async def next(
+        self, node: AgentNode[DepsT, ResultT] | None = None
+    ) -> AgentNode[DepsT, ResultT] | End[FinalResult[ResultT]]:
+        """Take one step: run `node`, by default the one that comes next, and commit it. Returns what comes after it.
+
+        Raises:
+            AgentRunError, Exception: what the node raises; `GraphRun.next` says what else.
+        """
+        try:
+            return await self._run.next(node)
+        except AgentRunError as error:
+            error.messages = error.messages or tuple(self.ctx.state.message_history)
+            raise
+        finally:
+            self.show_messages()
+
+    def __aiter__(self) -> AsyncIterator[AgentNode[DepsT, ResultT] | End[FinalResult[ResultT]]]:
+        return self
+
+    async def __anext__(self) -> AgentNode[DepsT, ResultT] | End[FinalResult[ResultT]]:
+        """The first node at first, then what each step leads to, the End last."""
+        if not self._run.started:
+            return await anext(self._run)
+        if isinstance(self.next_node, End):
+            raise StopAsyncIteration
+        return await self.next()
+
+    def show_messages(self) -> None:
+        """Let `capture_run_messages` see the history as it is now."""
+        if self._capture is not None:
+            self._capture.show(self.ctx.state.message_history)

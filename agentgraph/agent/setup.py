@@ -1,0 +1,175 @@
+"""From the options of a door to a run that is ready to be stepped: everything is settled, and refused, here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
+
+from agentgraph.clock import new_run_id
+from agentgraph.exceptions import RunNotResumable, UserError
+from agentgraph.graph import Execution, Graph, RunInfo, RunRecord, Scheduler, Store
+from agentgraph.messages import UserContent
+from agentgraph.model import Model
+from agentgraph.models import infer_model
+from agentgraph.result import ResultSchema, ResultValidator
+from agentgraph.settings import ModelSettings, merge_model_settings
+from agentgraph.stores import open_store
+from agentgraph.usage import Usage, UsageLimits
+
+from .config import EndStrategy, RunConfig, Toolbox
+from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
+from .options import RunOptions
+from .prompts import SystemPrompts
+from .state import AgentState, FinalResult, counters
+from .stored import StoredOptions, resumed
+
+__all__ = ["Ask", "RunSetup", "agent_graph"]
+
+ResultT = TypeVar("ResultT", default=str)
+Prompt = str | Sequence[UserContent]
+
+GRAPH_NAME = "agent"
+
+
+def agent_graph(result_type: Any = str) -> Graph[AgentState, RunConfig[Any], Any]:  # any annotation pydantic knows
+    """The graph of all agents whose runs end with this type; its shape is always the same, and checked by a test."""
+    return Graph(
+        nodes=(UserPromptNode, ModelRequestNode, HandleResponseNode),
+        name=GRAPH_NAME,
+        state_type=AgentState,
+        run_end_type=FinalResult[result_type],
+        usage_of=counters,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a door was called with."""
+
+    prompt: Prompt | None
+    result_type: Any  # a type, or None for the agent's
+    options: RunOptions[Any]
+
+    def check(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            TypeError: there is no such option.
+            UserError: the options contradict each other.
+        """
+        unknown = self.options.keys() - RunOptions.__annotations__.keys()
+        if unknown:
+            message = (
+                f"a run has no option {', '.join(sorted(unknown))}; it has {', '.join(RunOptions.__annotations__)}"
+            )
+            raise TypeError(message)
+        resume = self.options.get("resume")
+        if resume is None:
+            if self.prompt is None:
+                raise UserError("a run needs a prompt, or `resume=` with the id of a run to go on with")
+            return
+        spare = [name for name in ("run_id", "message_history") if self.options.get(name)]
+        if self.prompt is not None:
+            spare.insert(0, "user_prompt")
+        if spare:
+            raise UserError(f"run {resume!r} is resumed and has its own {' and '.join(spare)}: leave it out")
+
+
+@dataclass(frozen=True)
+class RunSetup(Generic[ResultT]):
+    """What an agent brings to each of its runs."""
+
+    graph: Graph[AgentState, RunConfig[Any], FinalResult[ResultT]]
+    result: ResultSchema[ResultT]
+    prompts: SystemPrompts
+    toolbox: Toolbox[Any]
+    validators: Sequence[ResultValidator[Any, Any]]
+    result_retries: int
+    end_strategy: EndStrategy
+    name: str | None
+    model: Model | str | None
+    settings: ModelSettings | None
+    store: Store
+
+    async def open(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+        """Create the run, or claim the one to go on with.
+
+        Raises:
+            UserError: see `Ask.check`, or there is no model.
+            RunExists, RunNotFound, RunBusy, RunNotResumable, DecodeError, StoreError: about the stored run.
+        """
+        ask.check()
+        where = ask.options.get("store")
+        store = self.store if where is None else open_store(where)
+        resume = ask.options.get("resume")
+        if resume is not None:
+            return await self._resume(Scheduler(store), await store.load(resume), ask)
+        return await self._begin(Scheduler(store), ask)
+
+    async def _begin(
+        self, scheduler: Scheduler, ask: Ask
+    ) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+        options = ask.options
+        config = self._config(options)
+        assert ask.prompt is not None
+        state = AgentState(
+            message_history=list(options.get("message_history") or ()), usage=options.get("usage") or Usage()
+        )
+        run_id = options.get("run_id")
+        info = RunInfo(
+            run_id=run_id or new_run_id(),
+            named=run_id is not None,
+            agent=self.name,
+            options=StoredOptions.of(options, ask.result_type, self.end_strategy).dump(),
+        )
+        node = UserPromptNode[Any, ResultT](ask.prompt)
+        return await scheduler.begin(self.graph, node, (state, config), info)
+
+    async def _resume(
+        self, scheduler: Scheduler, record: RunRecord, ask: Ask
+    ) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+        if record.graph != GRAPH_NAME:
+            problem = f"it is a run of graph {record.graph!r}, not of an agent: resume it with its graph"
+            raise RunNotResumable(record.run_id, [problem])
+        stored = StoredOptions.load(record.options)
+        options = resumed(record.run_id, stored, ask.options, ask.result_type)
+        config = replace(self._config(options), end_strategy=stored.end_strategy)
+        held = replace(stored, settings=stored_settings(options), limits=options.get("usage_limits"))
+        execution = await scheduler.resume(self.graph, record, config, held.dump())
+        usage = options.get("usage")
+        if usage is not None:
+            _fill(usage, execution.ctx.state.usage)
+            execution.ctx.state.usage = usage
+        return execution
+
+    def _config(self, options: RunOptions[Any]) -> RunConfig[Any]:
+        model = options.get("model") or self.model
+        if model is None:
+            raise UserError("there is no model: give the agent or the run `model=`, for example 'openai:gpt-4o'")
+        return RunConfig(
+            deps=options.get("deps"),
+            model=infer_model(model),
+            settings=merge_model_settings(self.settings, options.get("model_settings")),
+            limits=options.get("usage_limits") or UsageLimits(),
+            prompts=self.prompts,
+            toolbox=self.toolbox,
+            result=self.result,
+            validators=self.validators,
+            result_retries=self.result_retries,
+            end_strategy=self.end_strategy,
+        )
+
+
+def stored_settings(options: RunOptions[Any]) -> ModelSettings | None:
+    """The settings of a run as far as they are kept."""
+    return StoredOptions.of(options, None, "early").settings
+
+
+def _fill(usage: Usage, totals: Usage) -> None:
+    usage.requests, usage.details = totals.requests, totals.details
+    usage.request_tokens, usage.response_tokens = totals.request_tokens, totals.response_tokens
+    usage.total_tokens = totals.total_tokens

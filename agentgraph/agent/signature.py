@@ -1,0 +1,30 @@
+"""Shows the options of a method, written once as a TypedDict, as the parameters they are."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+__all__ = ["spelled_out"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def spelled_out(options: type, defaults: Mapping[str, object]) -> Callable[[F], F]:
+    """Set the `__signature__` of a function so that its `**options` are spelled out, for help() and editors."""
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        kept = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        spelled = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=options.__annotations__[name]
+            )
+            for name in options.__annotations__
+        ]
+        # functools.wraps-like assignment: every function takes attributes, only the type Callable does not say so
+        function.__signature__ = signature.replace(parameters=[*kept, *spelled])  # type: ignore[attr-defined]
+        return function
+
+    return decorate

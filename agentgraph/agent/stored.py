@@ -1,0 +1,110 @@
+"""What a run was started with, as far as it is kept with the run and holds again when it is resumed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from agentgraph.exceptions import RunNotResumable
+from agentgraph.model import Model
+from agentgraph.settings import ModelSettings, merge_model_settings
+from agentgraph.usage import UsageLimits
+
+from .config import EndStrategy
+from .options import RunOptions
+
+__all__ = ["StoredOptions", "resumed"]
+
+T = TypeVar("T")
+
+NEVER_STORED = ("extra_headers", "extra_body")
+"""Settings that may hold secrets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredOptions:
+    """What is kept. What cannot be kept leaves a mark, so that a resume can ask for it."""
+
+    model: str | None = None
+    """The model by name; None: the agent's own."""
+    model_object: str | None = None
+    """The class of a `Model` that the run was given."""
+    settings: ModelSettings | None = None
+    limits: UsageLimits | None = None
+    end_strategy: EndStrategy = "early"
+    deps: bool = False
+    """Whether the run was given any."""
+    result_type: str | None = None
+    """The run's own result type, in words."""
+
+    @classmethod
+    def of(cls, options: RunOptions[Any], result_type: object, end_strategy: EndStrategy) -> StoredOptions:
+        """What is kept of the options of a new run."""
+        model = options.get("model")
+        settings: Any = options.get("model_settings")  # Any: service settings have keys of their own
+        return cls(
+            model=model if isinstance(model, str) else None,
+            model_object=type(model).__name__ if isinstance(model, Model) else None,
+            settings=settings and {key: value for key, value in settings.items() if key not in NEVER_STORED},
+            limits=options.get("usage_limits"),
+            end_strategy=end_strategy,
+            deps=options.get("deps") is not None,
+            result_type=None if result_type is None else str(result_type),
+        )
+
+    def dump(self) -> bytes:
+        """As JSON, without what was left out."""
+        return _adapter().dump_json(self, exclude_defaults=True)
+
+    @classmethod
+    def load(cls, data: bytes) -> StoredOptions:
+        """From JSON."""
+        return _adapter().validate_json(data)
+
+
+def resumed(run_id: str, stored: StoredOptions, options: RunOptions[Any], result_type: object) -> RunOptions[Any]:
+    """The options of a resumed run: what is given now, else what it was started with.
+
+    Raises:
+        RunNotResumable: something that is not stored has to be given again; lists all of it.
+    """
+    missing = [
+        problem
+        for lacking, problem in (
+            (
+                stored.deps and options.get("deps") is None,
+                "it was started with deps, which are not stored: give `deps=`",
+            ),
+            (
+                stored.model_object and options.get("model") is None,
+                f"it was started with a {stored.model_object} object: give `model=`",
+            ),
+            (
+                stored.result_type and result_type is None,
+                f"it was started with result type {stored.result_type}: give `result_type=`",
+            ),
+        )
+        if lacking
+    ]
+    if missing:
+        raise RunNotResumable(run_id, missing)
+    return RunOptions(
+        **{
+            **options,
+            "model": _first(options.get("model"), stored.model),
+            "model_settings": merge_model_settings(stored.settings, options.get("model_settings")),
+            "usage_limits": _first(options.get("usage_limits"), stored.limits),
+        }
+    )
+
+
+def _first(given: T | None, otherwise: T | None) -> T | None:
+    return otherwise if given is None else given
+
+
+@cache
+def _adapter() -> TypeAdapter[StoredOptions]:
+    return TypeAdapter(StoredOptions)  # built at the first run, not at import

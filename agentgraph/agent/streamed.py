@@ -1,0 +1,255 @@
+"""A run whose replies are read while they come. It is stepped by whoever reads: nothing runs between two reads.
+
+A reply is open while it comes. When it has ended, its node takes its turn and the reply is handled: that decides
+whether it was the final one. If it was not, the next reply is opened, and reading goes on there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Generic, Self, cast
+
+from pydantic import ValidationError
+from typing_extensions import TypeVar
+
+from agentgraph.exceptions import AgentRunError, UserError
+from agentgraph.graph import End
+from agentgraph.messages import (
+    AgentStreamEvent,
+    ModelResponse,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ToolCallPart,
+)
+from agentgraph.result import validate
+from agentgraph.usage import Usage
+
+from .config import run_context
+from .nodes import ModelRequestNode
+from .reading import read_result, reply_text
+from .result import RunMessages
+from .run import AgentRun
+from .state import AgentState, FinalResult
+from .streaming import AgentStream, paced
+
+__all__ = ["StreamedRunResult"]
+
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=str)
+
+
+class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
+    """The result of a run while it comes. Each way of reading goes on where the last one stopped."""
+
+    def __init__(self, run: AgentRun[DepsT, ResultT]) -> None:
+        self._run = run
+        self._stack = AsyncExitStack()
+        self._reply: AgentStream[DepsT, ResultT] | None = None
+        self._ahead: deque[AgentStreamEvent] = deque()
+
+    async def __aenter__(self) -> Self:
+        await self._open_reply()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.get_data()
+        else:
+            await self._stack.__aexit__(kind, error, traceback)
+
+    @property
+    def run_id(self) -> str:
+        """The id by which the run can be resumed."""
+        return self._run.run_id
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has ended."""
+        return self._run.result is not None
+
+    def usage(self) -> Usage:
+        """What the run used so far, with what the open reply has told."""
+        return self._run.usage() if self._reply is None else self._reply.usage()
+
+    def timestamp(self) -> datetime:
+        """When the newest reply was made."""
+        return self._response().timestamp
+
+    async def stream(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ResultT]:
+        """The result: partial, as far as it can be read, until the last one, which is the run's.
+
+        At most one every `debounce_by` seconds; None: one for each piece that comes.
+        """
+        async for response, is_last in self.stream_structured(debounce_by=debounce_by):
+            if not is_last:
+                partial = self._partial(response)
+                if partial is not None:
+                    yield partial
+        yield await self.get_data()
+
+    async def stream_text(self, *, delta: bool = False, debounce_by: float | None = 0.1) -> AsyncGenerator[str]:
+        """The text of the open reply so far, or with `delta` what came since; the next reply starts anew.
+
+        At most one every `debounce_by` seconds; None: one for each piece that comes.
+
+        Raises:
+            UserError: text is no possible result of this run.
+        """
+        if not self._run.ctx.deps.result.allow_text:
+            message = "text is no possible result of this run; use `stream` or `stream_structured`"
+            raise UserError(message)
+        if self._run.result is not None:
+            yield reply_text(self._response())
+        while self._reply is not None:
+            pieces = _Text()
+            async for _ in paced(pieces.read(self._events()), debounce_by, self._run.ctx.clock.monotonic):
+                yield pieces.take() if delta else pieces.whole()
+            await self._close_reply()
+
+    async def stream_structured(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[tuple[ModelResponse, bool]]:
+        """The open reply so far, and whether it is the last: once, for the final reply.
+
+        At most one every `debounce_by` seconds; None: one for each piece that comes.
+        """
+        while self._reply is not None:
+            reply = self._reply
+            async for _ in paced(self._events(), debounce_by, self._run.ctx.clock.monotonic):
+                yield reply.response, False
+            await self._close_reply()
+        yield self._response(), True
+
+    async def get_data(self) -> ResultT:
+        """Read what is left and return what `run` would have returned.
+
+        Raises:
+            AgentRunError, Exception: what `run` would have raised.
+        """
+        while self._reply is not None:
+            async for _ in self._events():
+                pass
+            await self._close_reply()
+        result = self._run.result
+        if result is None:
+            message = f"run {self.run_id!r} has no result: it was interrupted"
+            raise AgentRunError(message)
+        return result.data
+
+    async def validate_structured_result(self, message: ModelResponse, *, allow_partial: bool = False) -> ResultT:
+        """The result in a reply that `stream_structured` gave; with `allow_partial`, as far as it is there.
+
+        Raises:
+            ValidationError: it does not fit (pydantic's).
+            UserError: there is none in it, or a result validator refuses it.
+        """
+        ctx = self._run.ctx
+        found = read_result(ctx.deps.result, message, partial=allow_partial)
+        if found is None:
+            text = "the message holds no result"
+            raise UserError(text)
+        if not allow_partial:
+            call = next((part for part in message.parts if isinstance(part, ToolCallPart)), None)
+            verdict = await validate(ctx.deps.validators, found.value, call, run_context(ctx))
+            if not isinstance(verdict, type(found)):
+                raise UserError(verdict.prompt.model_response())
+            found = verdict
+        return cast("ResultT", found.value)  # the run's schema reads the run's result type
+
+    def _run_state(self) -> AgentState:
+        return self._run.ctx.state
+
+    def _final(self) -> FinalResult[Any] | None:
+        node = self._run.next_node
+        return node.data if isinstance(node, End) else None
+
+    def _response(self) -> ModelResponse:
+        if self._reply is not None:
+            return self._reply.response
+        replies = [message for message in self._run_state().message_history if isinstance(message, ModelResponse)]
+        return replies[-1]
+
+    def _partial(self, response: ModelResponse) -> ResultT | None:
+        try:
+            found = read_result(self._run.ctx.deps.result, response, partial=True)
+        except ValidationError:
+            return None
+        return None if found is None else cast("ResultT", found.value)
+
+    async def _events(self) -> AsyncIterator[AgentStreamEvent]:
+        while self._ahead:
+            yield self._ahead.popleft()
+        if self._reply is not None:
+            async for event in self._reply:
+                yield event
+
+    async def _open_reply(self) -> None:
+        """Go on to the next reply that shows something to read; those that only call function tools are handled."""
+        while not isinstance(node := self._run.next_node, End):
+            if not isinstance(node, ModelRequestNode):
+                await self._run.next()
+                continue
+            self._reply = await self._stack.enter_async_context(node.stream(self._run.ctx))
+            async for event in self._reply:
+                self._ahead.append(event)
+                if self._shows(event):
+                    return
+            await self._end_reply()
+
+    async def _close_reply(self) -> None:
+        """Handle the reply that has ended, and open the next one if it was not the last."""
+        await self._end_reply()
+        await self._open_reply()
+
+    async def _end_reply(self) -> None:
+        self._reply = None
+        self._ahead.clear()
+        await self._stack.aclose()
+        await self._run.next()
+        await self._run.next()
+
+    def _shows(self, event: AgentStreamEvent) -> bool:
+        match event:
+            case PartStartEvent(part=TextPart()):
+                return True
+            case PartStartEvent(part=ToolCallPart() as call):
+                return call.tool_name in self._run.ctx.deps.result.tool_names
+            case _:
+                return False
+
+
+class _Text:
+    """The text of one reply, collected from its events: parts are joined by a blank line."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._taken = 0
+
+    async def read(self, events: AsyncIterator[AgentStreamEvent]) -> AsyncGenerator[None]:
+        """Take in the events; stops at each that brings text."""
+        async for event in events:
+            match event:
+                case PartStartEvent(part=TextPart(content=content)) if content:
+                    self._pieces.append(f"\n\n{content}" if self._pieces else content)
+                    yield
+                case PartDeltaEvent(delta=TextPartDelta(content_delta=content)) if content:
+                    self._pieces.append(content)
+                    yield
+                case _:
+                    pass
+
+    def whole(self) -> str:
+        """All text so far."""
+        return "".join(self._pieces)
+
+    def take(self) -> str:
+        """The text since this was last called."""
+        taken = "".join(self._pieces[self._taken :])
+        self._taken = len(self._pieces)
+        return taken

@@ -1,0 +1,152 @@
+"""A reply of the model while it comes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import ValidationError
+from typing_extensions import TypeVar as TypeVarWithDefault
+
+from agentgraph.messages import (
+    AgentStreamEvent,
+    FinalResultEvent,
+    ModelResponse,
+    ModelResponseStreamEvent,
+    PartStartEvent,
+    TextPart,
+    ToolCallPart,
+)
+from agentgraph.model import StreamedResponse
+from agentgraph.usage import Usage
+
+from .config import AgentContext
+from .reading import read_result
+from .turns import Prepared, end_request, failing
+
+__all__ = ["AgentStream", "open_stream", "paced"]
+
+T = TypeVar("T")
+DepsT = TypeVarWithDefault("DepsT", default=None, covariant=True)
+ResultT = TypeVarWithDefault("ResultT", default=str, covariant=True)
+
+
+class AgentStream(Generic[DepsT, ResultT]):
+    """The events of one reply. They are read once; a second loop goes on where the first one stopped."""
+
+    def __init__(self, ctx: AgentContext[DepsT], response: StreamedResponse) -> None:
+        self._ctx, self._response = ctx, response
+        self._source = aiter(response)
+        self._hint: FinalResultEvent | None = None
+        self._hinted = False
+
+    def __aiter__(self) -> AsyncIterator[AgentStreamEvent]:
+        return self
+
+    async def __anext__(self) -> AgentStreamEvent:
+        """The next event.
+
+        Raises:
+            UsageLimitExceeded: the reply used more tokens than the run may.
+            AgentRunError: the reply broke off.
+        """
+        if self._hint is not None:
+            hint, self._hint = self._hint, None
+            return hint
+        event = await failing(self._ctx, self._next())
+        if event is None:
+            raise StopAsyncIteration
+        if not self._hinted:
+            self._hint = self._possible_result(event)
+            self._hinted = self._hint is not None
+        return event
+
+    @property
+    def response(self) -> ModelResponse:
+        """The reply so far."""
+        return self._response.get()
+
+    def usage(self) -> Usage:
+        """The usage of the run so far, with what this reply has used."""
+        return self._ctx.state.usage + self._response.usage()
+
+    async def stream_responses(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ModelResponse]:
+        """The reply so far, again and again until it is whole; at most every `debounce_by` seconds, None: each time."""
+        async for _ in paced(self, debounce_by, self._ctx.clock.monotonic):
+            yield self._response.get()
+
+    async def stream_output(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ResultT]:
+        """The result as far as it can be read from what has come; the last one is read from the whole reply.
+
+        Result validators are not called: they see the result once, when the reply is handled.
+
+        Raises:
+            ValidationError: the whole reply calls a result tool with arguments that do not fit (pydantic's).
+        """
+        schema = self._ctx.deps.result
+        async for response in self.stream_responses(debounce_by=debounce_by):
+            try:
+                found = read_result(schema, response, partial=True)
+            except ValidationError:
+                continue
+            if found is not None:
+                yield cast("ResultT", found.value)  # the run's schema reads the run's result type
+        found = read_result(schema, self._response.get(), partial=False)
+        if found is not None:
+            yield cast("ResultT", found.value)
+
+    def finish(self) -> ModelResponse:
+        """Count the request and take the reply, which has been read to its end, into the history."""
+        return end_request(self._ctx, self._response.get(), self._response.usage())
+
+    async def _next(self) -> ModelResponseStreamEvent | None:
+        try:
+            event = await anext(self._source)
+        except StopAsyncIteration:
+            return None
+        limits = self._ctx.deps.limits
+        if limits.has_token_limits():
+            limits.check_tokens(self.usage())
+        return event
+
+    def _possible_result(self, event: ModelResponseStreamEvent) -> FinalResultEvent | None:
+        result = self._ctx.deps.result
+        match event:
+            case PartStartEvent(part=TextPart()) if result.allow_text:
+                return FinalResultEvent(None, None)
+            case PartStartEvent(part=ToolCallPart() as call) if call.tool_name in result.tool_names:
+                return FinalResultEvent(call.tool_name, call.tool_call_id)
+            case _:
+                return None
+
+
+@asynccontextmanager
+async def open_stream(ctx: AgentContext[Any], prepared: Prepared) -> AsyncGenerator[AgentStream[Any, Any]]:
+    """Send a request and hand out its reply; leaving the block reads what is left of it."""
+    config = ctx.deps
+    asked = config.model.request_stream(prepared.messages, config.settings, prepared.parameters)
+    async with AsyncExitStack() as stack:
+        stream = AgentStream[Any, Any](ctx, await failing(ctx, stack.enter_async_context(asked)))
+        yield stream
+        async for _ in stream:
+            pass
+
+
+async def paced(source: AsyncIterable[T], seconds: float | None, monotonic: Callable[[], float]) -> AsyncGenerator[T]:
+    """The items of `source` of which the last came `seconds` ago or more, and the very last; None: every item.
+
+    What was passed over shows in what is read later, so whoever reads totals loses nothing but steps.
+    """
+    last: float | None = None
+    held: list[T] = []
+    async for item in source:
+        now = monotonic()
+        if seconds is None or last is None or now - last >= seconds:
+            last = now
+            held.clear()
+            yield item
+        else:
+            held[:] = [item]
+    for item in held:
+        yield item

@@ -1,0 +1,113 @@
+"""The turn of a node that can be streamed, and a request in its two halves: before and after it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from agentgraph.exceptions import GraphRuntimeError
+from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse
+from agentgraph.model import ModelRequestParameters
+from agentgraph.tools import prepare
+from agentgraph.usage import Usage
+
+from .config import AgentContext, run_context
+from .state import FinalResult
+
+__all__ = ["Prepared", "Turn", "begin_request", "end_request", "failing", "request_reply"]
+
+T = TypeVar("T")
+
+
+class _Streamed(Enum):
+    NOT = "not"
+    BEGUN = "begun"
+    FINISHED = "finished"
+
+
+@dataclass
+class Turn:
+    """What a stream of a node has done of the node's turn. It lives with the node and is never stored."""
+
+    streamed: _Streamed = _Streamed.NOT
+    reply: ModelResponse | None = None
+    outcome: ModelRequest | FinalResult[Any] | None = None
+
+    @contextmanager
+    def streaming(self) -> Generator[None]:
+        """The one stream that a node may have.
+
+        Raises:
+            GraphRuntimeError: there was one.
+        """
+        if self.streamed is not _Streamed.NOT:
+            message = "a node is streamed once; iterate over the stream that is open"
+            raise GraphRuntimeError(message)
+        self.streamed = _Streamed.BEGUN
+        yield
+        self.streamed = _Streamed.FINISHED
+
+    def take_reply(self) -> ModelResponse | None:
+        """What the stream of a request ended with; None if there was no stream."""
+        self._check_finished()
+        return self.reply
+
+    def take_outcome(self) -> ModelRequest | FinalResult[Any] | None:
+        """What the stream of handling a reply ended with; None if there was no stream."""
+        self._check_finished()
+        return self.outcome
+
+    def _check_finished(self) -> None:
+        if self.streamed is _Streamed.BEGUN:
+            message = "the node's stream was begun and not finished; leave its block before the node runs"
+            raise GraphRuntimeError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request, ready to be sent."""
+
+    messages: list[ModelMessage]
+    parameters: ModelRequestParameters
+
+
+async def begin_request(ctx: AgentContext[Any], request: ModelRequest) -> Prepared:
+    """Add the request to the history, check the limits, prepare the tools.
+
+    Raises:
+        UsageLimitExceeded: no more requests are allowed.
+    """
+    state, config = ctx.state, ctx.deps
+    if not state.message_history or state.message_history[-1] is not request:  # it is, where this is a second try
+        state.message_history.append(request)
+        state.run_step += 1
+    config.limits.check_before_request(state.usage)
+    functions = await prepare(config.toolbox.tools, run_context(ctx), state.tool_retries)
+    parameters = ModelRequestParameters(functions, config.result.allow_text, config.result.tools)
+    return Prepared(state.message_history, parameters)
+
+
+def end_request(ctx: AgentContext[Any], reply: ModelResponse, usage: Usage) -> ModelResponse:
+    """Count the request and add the reply to the history: plain and streamed requests both end here."""
+    ctx.state.usage.incr(usage, requests=1)
+    ctx.state.message_history.append(reply)
+    return reply
+
+
+async def request_reply(ctx: AgentContext[Any], prepared: Prepared) -> ModelResponse:
+    """Send the request and wait for the whole reply."""
+    config = ctx.deps
+    reply, usage = await config.model.request(prepared.messages, config.settings, prepared.parameters)
+    return end_request(ctx, reply, usage)
+
+
+async def failing(ctx: AgentContext[Any], work: Awaitable[T]) -> T:
+    """Await a piece of the run's own work that a stream does for a node: what it raises fails the run."""
+    try:
+        return await work
+    except Exception as error:
+        ctx.failure = error
+        raise

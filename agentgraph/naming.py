@@ -1,0 +1,19 @@
+"""Finds the variable that holds an object, where the object was not given a name."""
+
+from __future__ import annotations
+
+from types import FrameType
+
+__all__ = ["variable_name"]
+
+_OWN = (f"{__package__}.", "contextlib", "asyncio", "anyio")
+
+
+def variable_name(value: object, frame: FrameType | None) -> str | None:
+    """The name by which the nearest caller outside of this library knows `value`; None if it has none there."""
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_OWN):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    found = next((name for name, held in frame.f_locals.items() if held is value), None)
+    return found or next((name for name, held in frame.f_globals.items() if held is value), None)
