@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from types import NoneType
 from typing import Any, Generic, cast, overload
@@ -21,7 +21,7 @@ from agentgraph.result import ResultSchema
 from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool
 
-from .config import Toolbox
+from .config import EndStrategy, Toolbox
 from .functions import AgentFunctions
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .options import RUN_DEFAULTS, RunOptions
@@ -70,7 +70,7 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
         settings = AgentSettings(**options)
         self.model = infer_model(model) if isinstance(model, str) and not settings.defer_model_check else model
         self.name = settings.name
-        self.end_strategy = settings.end_strategy
+        self.end_strategy: EndStrategy = settings.end_strategy
         self.model_settings = settings.model_settings
         self.result_type = cast("type[ResultT]", str if result_type is None else result_type)
         self.deps_type = NoneType if deps_type is None else deps_type
@@ -78,7 +78,7 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
         self._settings = settings
         super().__init__(settings.system_prompt, self._schema(self.result_type))
         for tool in settings.tools:
-            self._add_tool(tool if isinstance(tool, Tool) else Tool(tool))
+            self._add_tool(tool if _is_tool(tool) else Tool(tool))
         self._override = Override[DepsT]()
         self._own_store: Store | None = None
         self._setups: dict[Any, tuple[ResultSchema[Any], Any]] = {}
@@ -141,14 +141,14 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
     ) -> AsyncGenerator[Any]:
         """Run, and read the replies while they come. Options: see `RunOptions`.
 
-        The block is entered when there is something to read. Leaving it finishes the run; an error in it cancels the run.
+        The block is entered when there is something to read. Leaving it finishes the run; an error in it cancels it.
 
         Raises:
             UserError, AgentRunError, Exception: as `run`.
         """
-        async with self.iter(user_prompt, result_type=result_type, **options) as run:
-            async with StreamedRunResult(run) as response:
-                yield response
+        asked = self.iter(user_prompt, result_type=result_type, **options)
+        async with asked as run, StreamedRunResult(run) as response:
+            yield response
 
     @overload
     def iter(
@@ -241,3 +241,7 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
     def _infer_name(self, options: RunOptions[DepsT]) -> None:
         if self.name is None and options.get("infer_name", True):
             self.name = variable_name(self, inspect.currentframe())
+
+
+def _is_tool(tool: Tool[Any] | Callable[..., Any]) -> TypeIs[Tool[Any]]:
+    return isinstance(tool, Tool)

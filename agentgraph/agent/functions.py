@@ -7,7 +7,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, overload
 
 from typing_extensions import TypedDict, TypeVar, Unpack
 
-from agentgraph.calling import ResultValidatorFunc, SystemPromptFunc, ToolPrepareFunc
+from agentgraph.calling import ResultValidatorFunc, ToolPrepareFunc
 from agentgraph.context import RunContext
 from agentgraph.exceptions import UserError
 from agentgraph.result import ResultSchema, ResultValidator
@@ -55,13 +55,13 @@ class AgentFunctions(Generic[DepsT, ResultT]):
     def system_prompt(self, function: Callable[P, R], /) -> Callable[P, R]: ...
     @overload
     def system_prompt(self, /, *, dynamic: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-    def system_prompt(self, function: SystemPromptFunc[DepsT] | None = None, /, *, dynamic: bool = False) -> Any:
+    def system_prompt(self, function: Callable[..., Any] | None = None, /, *, dynamic: bool = False) -> Any:
         """Let a function make a system prompt: of nothing, or of the `RunContext`; sync or async.
 
         With `dynamic`, it is asked again when a run goes on from a message history.
         """
 
-        def register(prompt: SystemPromptFunc[DepsT]) -> SystemPromptFunc[DepsT]:
+        def register(prompt: Callable[..., Any]) -> Callable[..., Any]:
             made = PromptFunction.of(prompt, dynamic=dynamic)
             self._prompts = SystemPrompts(self._prompts.texts, [*self._prompts.functions, made])
             return prompt

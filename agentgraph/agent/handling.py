@@ -1,4 +1,4 @@
-"""From a reply to what comes next: the final result, or the next request. Every reply is handled here, streamed or not."""
+"""From a reply to what comes next: the final result or the next request. Streamed or not, every reply comes here."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def handle(ctx: AgentContext[Any], reply: ModelResponse, tell: Tell) -> Mo
             return ModelRequest([verdict.prompt])
         case HandleCalls() as calls:
             return await _handle_calls(ctx, calls, tell)
-        case never:
+        case _ as never:  # pyright: ignore[reportUnnecessaryComparison] - the closed union is held by assert_never
             assert_never(never)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Generic
+from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
@@ -27,6 +27,7 @@ from agentgraph.messages import (
     UserPromptPart,
 )
 
+from .calls import Tell
 from .config import AgentContext, RunConfig, run_context
 from .handling import handle
 from .state import AgentState, FinalResult
@@ -123,8 +124,12 @@ class HandleResponseNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Resu
             UnexpectedModelBehavior, UsageLimitExceeded, Exception: as `run`.
         """
         with self._turn.streaming():
-            async with told(lambda tell: failing(ctx, handle(ctx, self.model_response, tell))) as telling:
-                yield telling
+
+            async def work(tell: Tell) -> ModelRequest | FinalResult[Any]:
+                return await failing(ctx, handle(ctx, self.model_response, tell))
+
+            async with told(work) as telling:
+                yield telling.events
             self._turn.outcome = telling.outcome
 
 

@@ -14,7 +14,7 @@ from agentgraph.models import KnownModelName
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage, UsageLimits
 
-__all__ = ["RUN_DEFAULTS", "AgentOptions", "RunOptions", "StoreLike"]
+__all__ = ["RUN_DEFAULTS", "RunOptions", "StoreLike"]
 
 DepsT = TypeVar("DepsT", default=None)
 

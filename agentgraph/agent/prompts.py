@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agentgraph.calling import Settled, SystemPromptFunc, settle
+from agentgraph.calling import Settled, SystemPromptFunc, settle, takes_context
 from agentgraph.context import RunContext
 from agentgraph.messages import ModelMessage, ModelRequest, SystemPromptPart
 
@@ -17,7 +17,7 @@ __all__ = ["PromptFunction", "SystemPrompts"]
 class PromptFunction:
     """A function that makes a system prompt."""
 
-    settled: Settled[str]
+    settled: Settled[Any]  # Any: a union of sync and async functions, whose common type checkers cannot name
     ref: str
     """By which a part remembers the function that made it."""
     dynamic: bool
@@ -27,7 +27,7 @@ class PromptFunction:
     def of(cls, function: SystemPromptFunc[Any], *, dynamic: bool) -> PromptFunction:
         """Settle how `function` is called."""
         name: str = getattr(function, "__qualname__", type(function).__qualname__)
-        return cls(settle(function), name, dynamic)
+        return cls(settle(function, takes_ctx=takes_context(function, besides=0)), name, dynamic)
 
     async def part(self, ctx: RunContext[Any]) -> SystemPromptPart:
         """Ask the function."""
@@ -59,7 +59,7 @@ async def _refresh(message: ModelMessage, dynamic: Mapping[str, PromptFunction],
     stale = {
         index: dynamic[part.dynamic_ref]
         for index, part in enumerate(message.parts)
-        if isinstance(part, SystemPromptPart) and part.dynamic_ref in dynamic
+        if isinstance(part, SystemPromptPart) and part.dynamic_ref is not None and part.dynamic_ref in dynamic
     }
     if not stale:
         return message

@@ -44,11 +44,13 @@ class StoredOptions:
     def of(cls, options: RunOptions[Any], result_type: object, end_strategy: EndStrategy) -> StoredOptions:
         """What is kept of the options of a new run."""
         model = options.get("model")
-        settings: Any = options.get("model_settings")  # Any: service settings have keys of their own
+        # Any: service settings have keys of their own
+        settings: dict[str, Any] = {**(options.get("model_settings") or {})}
+        kept: Any = {key: value for key, value in settings.items() if key not in NEVER_STORED}
         return cls(
             model=model if isinstance(model, str) else None,
             model_object=type(model).__name__ if isinstance(model, Model) else None,
-            settings=settings and {key: value for key, value in settings.items() if key not in NEVER_STORED},
+            settings=kept or None,
             limits=options.get("usage_limits"),
             end_strategy=end_strategy,
             deps=options.get("deps") is not None,
@@ -91,14 +93,11 @@ def resumed(run_id: str, stored: StoredOptions, options: RunOptions[Any], result
     ]
     if missing:
         raise RunNotResumable(run_id, missing)
-    return RunOptions(
-        **{
-            **options,
-            "model": _first(options.get("model"), stored.model),
-            "model_settings": merge_model_settings(stored.settings, options.get("model_settings")),
-            "usage_limits": _first(options.get("usage_limits"), stored.limits),
-        }
-    )
+    held = options.copy()
+    held["model"] = options.get("model") or stored.model
+    held["model_settings"] = merge_model_settings(stored.settings, options.get("model_settings"))
+    held["usage_limits"] = _first(options.get("usage_limits"), stored.limits)
+    return held
 
 
 def _first(given: T | None, otherwise: T | None) -> T | None:

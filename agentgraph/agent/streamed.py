@@ -27,14 +27,14 @@ from agentgraph.messages import (
     TextPartDelta,
     ToolCallPart,
 )
-from agentgraph.result import validate
+from agentgraph.result import Rejected, validate
 from agentgraph.usage import Usage
 
 from .config import run_context
 from .nodes import ModelRequestNode
 from .reading import read_result, reply_text
 from .result import RunMessages
-from .run import AgentRun
+from .run import AgentNode, AgentRun
 from .state import AgentState, FinalResult
 from .streaming import AgentStream, paced
 
@@ -157,7 +157,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         if not allow_partial:
             call = next((part for part in message.parts if isinstance(part, ToolCallPart)), None)
             verdict = await validate(ctx.deps.validators, found.value, call, run_context(ctx))
-            if not isinstance(verdict, type(found)):
+            if isinstance(verdict, Rejected):
                 raise UserError(verdict.prompt.model_response())
             found = verdict
         return cast("ResultT", found.value)  # the run's schema reads the run's result type
@@ -192,11 +192,11 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
     async def _open_reply(self) -> None:
         """Go on to the next reply that shows something to read; those that only call function tools are handled."""
         while not isinstance(node := self._run.next_node, End):
-            if not isinstance(node, ModelRequestNode):
+            if not _asks_model(node):
                 await self._run.next()
                 continue
-            self._reply = await self._stack.enter_async_context(node.stream(self._run.ctx))
-            async for event in self._reply:
+            reply = self._reply = await self._stack.enter_async_context(node.stream(self._run.ctx))
+            async for event in reply:
                 self._ahead.append(event)
                 if self._shows(event):
                     return
@@ -222,6 +222,10 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
                 return call.tool_name in self._run.ctx.deps.result.tool_names
             case _:
                 return False
+
+
+def _asks_model(node: AgentNode[DepsT, ResultT]) -> TypeIs[ModelRequestNode[DepsT, ResultT]]:
+    return isinstance(node, ModelRequestNode)
 
 
 class _Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic
@@ -26,9 +26,6 @@ class Telling(Generic[EventT, OutcomeT]):
 
     events: MemoryObjectReceiveStream[EventT]
     outcome: OutcomeT | None = None
-
-    def __aiter__(self) -> AsyncIterator[EventT]:
-        return self.events.__aiter__()
 
 
 @asynccontextmanager
