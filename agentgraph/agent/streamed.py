@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, cast
 
 from pydantic import ValidationError
-from typing_extensions import TypeVar
+from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.exceptions import AgentRunError, UserError
 from agentgraph.graph import End
