@@ -13,7 +13,7 @@ from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
-from .wrapper import model_of
+from .infer import infer_model
 
 __all__ = ["FallbackModel"]
 
@@ -39,7 +39,7 @@ class FallbackModel(Model):
         *fallback_models: Model | str,
         fallback_on: Callable[[Exception], bool] | tuple[type[Exception], ...] = (ModelHTTPError,),
     ) -> None:
-        self.models: tuple[Model, ...] = tuple(map(model_of, (default_model, *fallback_models)))
+        self.models: tuple[Model, ...] = tuple(infer_model(model) for model in (default_model, *fallback_models))
         self._fallback_on = fallback_on if callable(fallback_on) else _is_one_of(fallback_on)
 
     @property

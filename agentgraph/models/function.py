@@ -126,8 +126,7 @@ class FunctionModel(Model):
 
     @asynccontextmanager
     async def _stream(self, messages: list[ModelMessage], info: AgentInfo) -> AsyncGenerator[_StreamedPieces, None]:
-        if self.stream_function is None:
-            raise AssertionError("the constructor asks for one of the two functions")
+        assert self.stream_function is not None  # the constructor asks for one of the two functions
         pieces = self.stream_function(messages, info)
         try:
             yield _StreamedPieces(pieces, messages, self._model_name)

@@ -155,7 +155,7 @@ class _Maker:
         for key in keys:
             if len(made) >= wanted:
                 return made
-            if key not in taken:
+            if isinstance(key, str) and key not in taken:
                 made[key] = self.make(value, place)
         if len(made) < schema.get("minProperties", 0):
             raise UserError(f"there are not {schema['minProperties']} different keys for {_brief(schema)}")

@@ -16,7 +16,7 @@ __all__ = ["matching"]
 
 CANDIDATES = ("0", "1", "a", "A", "aa", "a0", "0.0", "a@a.aa", "a-a", "2024-01-01")
 PRINTABLE = ascii_lowercase + digits + ascii_uppercase + punctuation + " "
-CLASSES = {"d": digits, "w": ascii_lowercase + digits + "_", "s": " \t"}
+CLASSES = {"d": digits, "w": ascii_lowercase + digits + ascii_uppercase + "_", "s": " \t"}
 OTHERS = {"D": ascii_lowercase, "W": "-+ ", "S": ascii_lowercase}
 CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
 CATEGORIES = {"Lu": ascii_uppercase, "N": digits, "Nd": digits, "P": punctuation}
@@ -43,6 +43,7 @@ def _texts(pattern: str, shortest: int, seed: int) -> Iterator[str]:
             text = _Sampler(pattern, shift, extra).sample()
             yield text
             yield text.ljust(shortest, "a")
+            yield text.ljust(shortest)
     yield _Sampler(pattern, 0, shortest).sample()
     for candidate in CANDIDATES:
         yield candidate.ljust(shortest, candidate[-1])
@@ -95,7 +96,7 @@ class _Sampler:
     def _group(self) -> str:
         around = False
         if self._take("?"):
-            head = re.compile(r"P?<[^=!>][^>]*>|P=[^)]*|<?[=!]|>|[a-zA-Z-]*:?").match(self._pattern, self._at)
+            head = re.compile(r"#[^)]*|P?<[^=!>][^>]*>|P=[^)]*|<?[=!]|>|[a-zA-Z-]*:?").match(self._pattern, self._at)
             opening = head.group() if head else ""
             self._at += len(opening)
             around = opening in {"=", "!", "<=", "<!"}

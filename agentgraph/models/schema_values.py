@@ -18,6 +18,8 @@ from .schema_refs import Schema
 __all__ = ["integer", "number", "text"]
 
 LETTERS = 26
+SHARES = 97
+"""Numbers to choose from between two bounds that are less than 1 apart."""
 FIRST_DAY = date(2024, 1, 1)
 FIRST_MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 NIL = UUID(int=0)
@@ -82,18 +84,17 @@ def number(schema: Schema, seed: int) -> float:
     highest = math.inf if high is None else math.nextafter(high[0], -math.inf) if high[1] else high[0]
     if lowest > highest:
         raise UserError(f"no number lies within the bounds of {_shown(schema)}")
-    for candidate in (float(seed), lowest + seed + 1, highest - seed - 1):
-        if lowest <= candidate <= highest and math.isfinite(candidate):
+    candidates = [float(seed)]
+    candidates += [] if low is None else [low[0] + seed + low[1]]
+    candidates += [] if high is None else [high[0] - seed - high[1]]
+    for candidate in candidates:
+        if lowest <= candidate <= highest:
             return candidate
-    between = lowest / 2 + highest / 2 if seed == 0 else lowest + (highest - lowest) * (seed % 97 / 97)
-    # At infinity, or where there is no room, the bound itself.
-    return (
-        between
-        if lowest <= between <= highest and math.isfinite(between)
-        else lowest
-        if math.isfinite(lowest)
-        else highest
-    )
+    if math.isinf(lowest) or math.isinf(highest):  # a bound so great that a whole step from it changes nothing
+        return highest if math.isinf(lowest) else lowest
+    share = (seed % SHARES + 1) / (SHARES + 1)
+    # Rounding can put it a hair beyond. The difference of the bounds is not taken: it may be infinite.
+    return min(max(lowest * (1 - share) + highest * share, lowest), highest)
 
 
 def text(schema: Schema, seed: int) -> str:

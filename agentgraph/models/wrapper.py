@@ -10,16 +10,9 @@ from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
-__all__ = ["WrapperModel", "model_of"]
+from .infer import infer_model
 
-
-def model_of(model: Model | str) -> Model:
-    """The model itself, or the one of that name; errors as `infer_model`."""
-    if isinstance(model, Model):
-        return model
-    from . import infer_model
-
-    return infer_model(model)
+__all__ = ["WrapperModel"]
 
 
 class WrapperModel(Model):
@@ -28,7 +21,7 @@ class WrapperModel(Model):
     wrapped: Model
 
     def __init__(self, wrapped: Model | str) -> None:
-        self.wrapped = model_of(wrapped)
+        self.wrapped = infer_model(wrapped)
 
     async def request(
         self,

@@ -126,12 +126,13 @@ def test_text_after_another_part_is_a_new_part() -> None:
 
 def test_calls_side_by_side_are_told_apart_by_their_keys() -> None:
     builder = ReplyBuilder()
-    builder.tool_call("a", name="f", call_id="1")
-    builder.tool_call("b", name="g", args="{")
-    builder.tool_call("a", args='{"x":')
-    builder.tool_call("b", args="}")
-    assert builder.tool_call("a", args="1}") == [PartDeltaEvent(0, ToolCallPartDelta(args_delta="1}"))]
-    assert builder.parts == [ToolCallPart("f", '{"x":1}', "1"), ToolCallPart("g", "{}")]
+    events = builder.tool_call("a", name="f", call_id="1")
+    events += builder.tool_call("b", name="g", args="{")
+    events += builder.tool_call("a", args='{"x":')
+    events += builder.tool_call("b", args="}")
+    events += builder.tool_call("a", args="1}")
+    assert events[-1] == PartDeltaEvent(0, ToolCallPartDelta(args_delta="1}"))
+    assert applied(events) == builder.parts == [ToolCallPart("f", '{"x":1}', "1"), ToolCallPart("g", "{}")]
 
 
 def test_a_call_starts_with_its_name_and_what_came_before() -> None:
