@@ -27,7 +27,10 @@ _lock = threading.Lock()
 
 
 def open_store(
-    url: str | PathLike[str] | Store = ":memory:", *, lease: float = 15.0, synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    url: str | PathLike[str] | Store = ":memory:",
+    *,
+    lease: float = 15.0,
+    synchronous: Literal["FULL", "NORMAL"] = "FULL",
 ) -> Store:
     """Open the store that `url` names.
 

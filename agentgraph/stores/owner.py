@@ -70,8 +70,6 @@ def _is_gone(pid: int) -> bool:
     # /proc can hide the processes of other users (hidepid); a signal that is never sent cannot be fooled.
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
     return False

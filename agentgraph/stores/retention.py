@@ -53,10 +53,10 @@ class Retention:
         while sum(map(len, self._classes)) > self._keep:
             oldest = next(iter(next(filter(None, self._classes))))
             self._doom(oldest)
-            gone += self._settle(oldest)
+            gone += self._settle(oldest, evicted=True)
         return gone
 
-    def _settle(self, run_id: str) -> list[str]:
+    def _settle(self, run_id: str, *, evicted: bool = False) -> list[str]:
         """Queue a run, or drop it and what goes with it; a list instead of recursion, for chains can be long."""
         gone: list[str] = []
         todo = [run_id]
@@ -67,25 +67,35 @@ class Retention:
             status, forget = self._resting[run_id]
             if forget:
                 gone.append(run_id)
-                todo += self._remove(run_id)
+                todo += self._remove(run_id, evicted=evicted)
             else:
                 self._classes[_CLASSES.get(status, 0)][run_id] = None
         return gone
 
-    def _remove(self, run_id: str) -> list[str]:
+    def _remove(self, run_id: str, *, evicted: bool) -> list[str]:
         """Take a run out; returns those that it has bound."""
+        status, _ = self._resting[run_id]
         self.wake(run_id)
         freed = self._children.pop(run_id, [])
         for child in freed:
             del self._parents[child]
             self._doom(child)
         origin = self._origins.pop(run_id, None)
-        if origin is not None:
+        if origin is not None and self._unpoint(origin):
             freed.append(origin)
-            self._pointers[origin] -= 1
-            if not self._pointers[origin]:
-                del self._pointers[origin]
+            # It has rested longer than the run that went because the store is full, so it is next in its class; and
+            # a conversation that is forgotten is forgotten as a whole, not its last turn alone.
+            if evicted and self._resting.get(origin, (None,))[0] is status:
+                self._doom(origin)
         return freed
+
+    def _unpoint(self, origin: str) -> bool:
+        """One run less goes on from `origin`; whether it was the last."""
+        self._pointers[origin] -= 1
+        if self._pointers[origin]:
+            return False
+        del self._pointers[origin]
+        return True
 
     def _doom(self, run_id: str) -> None:
         if run_id in self._resting:

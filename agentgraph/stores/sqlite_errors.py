@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agentgraph.exceptions import StoreError
 
-__all__ = ["cannot_open", "cannot_read", "cannot_write", "check_version", "is_busy"]
+__all__ = ["cannot_open", "cannot_read", "cannot_write", "check_version", "is_busy", "read_only"]
 
 _REASONS: Mapping[str, tuple[str, str]] = {
     "BUSY": ("another process keeps it locked", "find out which process writes so long, or raise `busy_timeout`"),
@@ -46,6 +46,12 @@ def cannot_open(path: Path, error: OSError | sqlite3.Error) -> StoreError:
         reason = error.strerror or str(error)
         return StoreError(f"{path} cannot be created: {reason}; give a file in a folder that this user can write to")
     what, way_out = _explain(error)
+    return StoreError(f"{path} cannot be opened: {what}; {way_out}")
+
+
+def read_only(path: Path) -> StoreError:
+    """A file that this user may not write."""
+    what, way_out = _REASONS["READONLY"]
     return StoreError(f"{path} cannot be opened: {what}; {way_out}")
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .sqlite_errors import cannot_open, check_version, is_busy
+from .sqlite_errors import cannot_open, check_version, is_busy, read_only
 from .sqlite_schema import migrate
 
 __all__ = ["File", "Synchronous"]
@@ -52,9 +51,13 @@ class File:
         return sqlite3.connect(self.path, timeout=self.busy_timeout, isolation_level=None, check_same_thread=False)
 
     def _create(self) -> None:
-        # Only ever a file that is new: to close a file descriptor of one that SQLite has open would drop its locks.
-        with suppress(FileExistsError):
+        # Only ever open a file that is new: to close the descriptor of one that SQLite has open would drop its locks.
+        try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            # SQLite would open a read-only file, leave a log in its folder and complain at the first write.
+            if not os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+                raise read_only(self.path) from None
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -71,7 +74,7 @@ class File:
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
         if mode == "wal":
             return
-        # The busy timeout does not cover this change, and processes that open a fresh file at once all make it.
+        # SQLite does not wait for a writer here, and processes that open a fresh file at once all write and switch.
         from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
         again = Retrying(

@@ -26,10 +26,11 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.stores.processes", *args],
             cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stdout is not None
+        self._output = self._process.stdout
         self.pid = self._process.pid
 
     def __enter__(self) -> Self:
@@ -40,18 +41,23 @@ class Worker:
 
     def line(self) -> str:
         """The next line it writes; empty at its end."""
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        return self._output.readline().strip()
 
     def kill(self) -> str:
         """End it with SIGKILL; returns what else it had written."""
         self._process.kill()
-        return self._process.communicate()[0]
+        return self._end()
 
     def finish(self) -> str:
         """Wait for its end; returns what it wrote."""
-        written = self._process.communicate()[0]
+        written = self._end()
         assert self._process.returncode == 0
+        return written
+
+    def _end(self) -> str:
+        written = "" if self._output.closed else self._output.read()
+        self._output.close()
+        self._process.wait()
         return written
 
 
