@@ -11,6 +11,7 @@ The one place where models touch HTTP. Three rules hold for all that leaves it:
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -65,7 +66,7 @@ class Call:
     """Seconds without any progress before it is given up; None: the client's own."""
 
     def __str__(self) -> str:
-        return f"model {self.model_name!r} of {self.provider.name!r} at {self.provider.place}"
+        return f"model {self.model_name!r} of {self.provider.name!r} at {self.provider.base_url}"
 
     def redact(self, text: str) -> str:
         """The text without the provider's secrets and without the values of this call's own headers for keys."""
@@ -111,9 +112,11 @@ class EventStream(AsyncIterator[Event]):
     def __init__(self, call: Call, response: httpx.Response) -> None:
         self._call, self._response = call, response
         self._bytes = response.aiter_bytes()
-        self._first: bytes | None = None
+        self._first = b""
         self._received = 0
         self._state: str = "open"
+        # Events are decoded with replacement characters: what is no text has to be found before.
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._source = self._chunks()
         self._events = decode_events(self._source)
 
@@ -135,8 +138,6 @@ class EventStream(AsyncIterator[Event]):
         await _close(self._response, self._events, self._source, self._bytes)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        if self._first:
-            yield self._first
         while self._state == "open":
             chunk = await self._next()
             if not chunk:
@@ -149,15 +150,27 @@ class EventStream(AsyncIterator[Event]):
 
     async def _next(self) -> bytes:
         try:
-            chunk = await anext(self._bytes, b"")
+            chunk = self._first or await anext(self._bytes, b"")
         except httpx.HTTPError as error:
             failure = _unreachable(self._call, error)
         else:
-            self._received += len(chunk)
-            if self._received <= MAX_BODY:
+            self._first = b""
+            problem = self._problem(chunk)
+            if problem is None:
                 return chunk
-            failure = _too_long(self._call)
+            failure = problem
+            del chunk  # it may echo a secret, and frames are shown with errors
         raise failure
+
+    def _problem(self, chunk: bytes) -> UnexpectedModelBehavior | None:
+        self._received += len(chunk)
+        if self._received > MAX_BODY:
+            return _too_long(self._call)
+        try:
+            self._utf8.decode(chunk)
+        except UnicodeDecodeError:
+            return _no_text(self._call, chunk)
+        return None
 
 
 @asynccontextmanager
@@ -199,7 +212,8 @@ async def _send(call: Call) -> httpx.Response:
         headers={"content-type": "application/json", "accept": "application/json", **call.headers},
         timeout=httpx.USE_CLIENT_DEFAULT if call.timeout is None else httpx.Timeout(call.timeout, pool=None),
     )
-    response = await client.send(request, stream=True, auth=call.provider.auth, follow_redirects=False)
+    auth = call.provider.auth or httpx.USE_CLIENT_DEFAULT
+    response = await client.send(request, stream=True, auth=auth, follow_redirects=False)
     if response.is_success:
         return response
     try:
@@ -210,23 +224,34 @@ async def _send(call: Call) -> httpx.Response:
 
 
 async def _read(call: Call, response: httpx.Response) -> str:
+    text = _decoded(call, await _collect(call, response))
+    if isinstance(text, UnexpectedModelBehavior):
+        raise text
+    return text
+
+
+async def _collect(call: Call, response: httpx.Response) -> bytes:
     pieces: list[bytes] = []
     received = 0
     chunks = response.aiter_bytes()
     async for chunk in chunks:
         received += len(chunk)
         if received > MAX_BODY:
-            await _close(response, chunks)
-            raise _too_long(call)
+            break
         pieces.append(chunk)
-    body = b"".join(pieces)
+    else:
+        return b"".join(pieces)
+    pieces.clear()
+    await _close(response, chunks)
+    raise _too_long(call)
+
+
+def _decoded(call: Call, body: bytes) -> str | UnexpectedModelBehavior:
+    # Handed back and not raised: this frame holds what the service sent, as it sent it.
     try:
-        text = body.decode()
+        return call.redact(body.decode())
     except UnicodeDecodeError:
-        text = ""
-    if text or not body:
-        return call.redact(text)
-    raise UnexpectedModelBehavior(f"the answer of {call} is not valid UTF-8", _excerpt(call, body.decode("latin-1")))
+        return _no_text(call, body)
 
 
 async def _close(response: httpx.Response, *readers: AsyncIterator[object]) -> None:
@@ -334,6 +359,11 @@ def _unreachable(call: Call, error: httpx.HTTPError) -> UnexpectedModelBehavior:
 
 def _too_long(call: Call) -> UnexpectedModelBehavior:
     return UnexpectedModelBehavior(f"{call} sent more than {MAX_BODY // 2**20} MiB; the answer was given up")
+
+
+def _no_text(call: Call, body: bytes) -> UnexpectedModelBehavior:
+    excerpt = _excerpt(call, body.decode(errors="replace"))
+    return UnexpectedModelBehavior(f"the answer of {call} is not valid UTF-8", excerpt)
 
 
 def _excerpt(call: Call, text: str) -> str:

@@ -8,7 +8,7 @@ from importlib import import_module
 from agentgraph.exceptions import UserError
 from agentgraph.model import Model
 
-from .names import PROTOCOLS, KnownModelName, nearest_names, split_name
+from .names import KnownModelName, nearest_names, protocols, split_name
 
 __all__ = ["infer_model"]
 
@@ -28,10 +28,10 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
     if found is None:
         near = nearest_names(model)
         hint = f"did you mean {' or '.join(repr(name) for name in near)}?" if near else "names are 'provider:name'"
-        raise UserError(f"there is no model {model!r}: {hint} (providers: {', '.join(sorted(PROTOCOLS))})")
+        raise UserError(f"there is no model {model!r}: {hint} (providers: {', '.join(sorted(protocols()))})")
     prefix, name = found
     try:
-        named: Callable[..., Model] = _load(PROTOCOLS[prefix])
+        named: Callable[..., Model] = _load(protocols()[prefix])
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith(f"{__package__}."):
             raise

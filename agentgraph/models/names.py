@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Literal, TypeAlias, get_args
 
-from agentgraph.providers.services import SERVICES
-
-__all__ = ["FAMILIES", "PROTOCOLS", "KnownModelName", "nearest_names", "split_name"]
+__all__ = ["FAMILIES", "KnownModelName", "nearest_names", "protocols", "split_name"]
 
 KnownModelName: TypeAlias = Literal[
     "anthropic:claude-3-5-haiku-latest",
@@ -79,8 +78,7 @@ KnownModelName: TypeAlias = Literal[
 ]
 """Names that editors offer; any other `provider:name` works as well."""
 
-PROTOCOLS: Mapping[str, str] = {
-    **dict.fromkeys(SERVICES, "openai:OpenAIModel"),
+OWN_PROTOCOLS: Mapping[str, str] = {
     "anthropic": "anthropic:AnthropicModel",
     "azure": "openai:OpenAIModel",
     "bedrock": "bedrock:BedrockConverseModel",
@@ -90,7 +88,7 @@ PROTOCOLS: Mapping[str, str] = {
     "groq": "groq:GroqModel",
     "mistral": "mistral:MistralModel",
 }
-"""The class behind each prefix, as `module:class` below this package."""
+"""The class behind each prefix, as `module:class` below this package, but for the services of `SERVICES`."""
 
 FAMILIES: Mapping[str, str] = {
     "gpt-": "openai",
@@ -102,11 +100,20 @@ FAMILIES: Mapping[str, str] = {
 """The prefix that a name without one stands for, by how it begins."""
 
 
+@cache
+def protocols() -> Mapping[str, str]:
+    """The class behind each prefix."""
+    # Late, since programs that use no network name no service.
+    from agentgraph.providers.services import SERVICES
+
+    return {**dict.fromkeys(SERVICES, "openai:OpenAIModel"), **OWN_PROTOCOLS}
+
+
 def split_name(name: str) -> tuple[str, str] | None:
     """The prefix and the service's own name of the model; None if the name is none."""
     prefix, colon, own = name.partition(":")
     if colon:
-        return (prefix, own) if prefix in PROTOCOLS and own else None
+        return (prefix, own) if prefix in protocols() and own else None
     return next(((prefix, name) for begin, prefix in FAMILIES.items() if name.startswith(begin)), None)
 
 
@@ -116,8 +123,8 @@ def nearest_names(name: str) -> list[str]:
     known: list[str] = list(get_args(KnownModelName))
     near = get_close_matches(name, known, cutoff=0.7)
     if colon and not near:
-        near = [f"{meant}:{own}" for meant in get_close_matches(prefix, PROTOCOLS)]
+        near = [f"{meant}:{own}" for meant in get_close_matches(prefix, protocols())]
     elif not near:
-        bare = {entry.partition(":")[2]: entry for entry in known}
+        bare = {entry.partition(":")[2] or entry: entry for entry in known}
         near = [bare[meant] for meant in get_close_matches(name, bare)]
     return near

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
-from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ReplyBuilder
+from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ReplyBuilder, ThinkingPart
 from agentgraph.usage import Usage
 
 __all__ = ["ChatReply", "decode"]
@@ -151,7 +152,7 @@ class ChatReply:
             self.timestamp,
             finish_reason="content_filter" if "refusal" in self._details else FINISH.get(finish or ""),
             provider_response_id=self._id,
-            provider_details=dict(self._details) or None,
+            provider_details=deepcopy(self._details) or None,
         )
 
     def usage(self) -> Usage:
@@ -187,24 +188,28 @@ class ChatReply:
         if not delta.reasoning_details:
             return self._builder.thinking(delta.reasoning_content or delta.reasoning or "")
         events: list[ModelResponseStreamEvent] = []
-        for block in delta.reasoning_details:
-            self._keep(block)
-            text = block.get("text") or block.get("summary") or ""
-            seal = block.get("signature") or block.get("data") or None
-            events += self._builder.thinking(str(text), signature=None if seal is None else str(seal))
+        for piece in delta.reasoning_details:
+            position, block = self._keep(piece)
+            own = None if block.get("id") is None else str(block["id"])
+            if block.get("data") is not None:
+                events += self._builder.part(("block", position), ThinkingPart("", own, str(block["data"])))
+            else:
+                text, seal = piece.get("text") or piece.get("summary") or "", piece.get("signature") or None
+                events += self._builder.thinking(str(text), signature=None if seal is None else str(seal), id=own)
         return events
 
-    def _keep(self, block: JSON) -> None:
-        """Keep a block of thinking as it has to be sent back: its pieces put together again."""
+    def _keep(self, piece: JSON) -> tuple[int, JSON]:
+        """Keep a block of thinking as it has to be sent back, its pieces put together again; which one it is."""
         blocks: list[JSON] = self._details.setdefault("reasoning_details", [])
-        newest = blocks[-1] if blocks else {}
-        if not blocks or any(newest.get(key) != block.get(key) for key in ("index", "type")):
-            blocks.append(dict(block))
-            return
-        for key, value in block.items():
-            grows = key in {"text", "summary", "data"} and isinstance(value, str) and isinstance(newest.get(key), str)
+        if not blocks or any(blocks[-1].get(key) != piece.get(key) for key in ("index", "type")):
+            blocks.append(dict(piece))
+            return len(blocks), blocks[-1]
+        block = blocks[-1]
+        for key, value in piece.items():
+            grows = key in {"text", "summary", "data"} and isinstance(value, str) and isinstance(block.get(key), str)
             if value is not None:
-                newest[key] = newest[key] + value if grows else value
+                block[key] = block[key] + value if grows else value
+        return len(blocks), block
 
     def _call(self, call: _Call, index: int | None) -> list[ModelResponseStreamEvent]:
         function = call.function or _Function()

@@ -130,6 +130,8 @@ def _thinking(reply: ModelResponse, profile: ChatProfile, *, calls: bool) -> JSO
             if details:
                 return {"reasoning_details": details}
             return {"reasoning": thought} if thought else {}
+        case _:
+            assert_never(profile.thinking_back)
 
 
 def _user_content(content: str | Sequence[UserContent]) -> str | list[JSON]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from agentgraph.exceptions import UserError
 from agentgraph.providers.services import ChatProfile
@@ -100,6 +100,8 @@ def _thinking(asked: object, profile: ChatProfile) -> dict[str, Any]:  # Any: JS
             return {"reasoning": {"max_tokens": asked} if isinstance(asked, int) else {"effort": asked}}
         case "thinking":
             return {"thinking": {"type": "enabled"}}
+        case _:
+            assert_never(profile.effort)
 
 
 def _effort(asked: object) -> object:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import NamedTuple
 
 import httpx
 from httpx_sse import EventSource
-
-from agentgraph.exceptions import UnexpectedModelBehavior
 
 __all__ = ["Event", "decode_events"]
 
@@ -29,23 +26,12 @@ class _Chunks(httpx.AsyncByteStream):
         self._chunks = chunks
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        # Text is decoded further on with replacement characters: what is no text has to be found here.
-        decoder = codecs.getincrementaldecoder("utf-8")()
         async for chunk in self._chunks:
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError:
-                body = chunk.decode(errors="replace")
-                raise UnexpectedModelBehavior("the event stream is not valid UTF-8", body) from None
             yield chunk
 
 
 async def decode_events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[Event]:
-    """The events with data, as their last bytes come; one that is cut off by the end is dropped, as the standard says.
-
-    Raises:
-        UnexpectedModelBehavior: the bytes are not UTF-8.
-    """
+    """The events with data, as their last bytes come; one that the end cuts off is dropped, as the standard says."""
     headers = {"content-type": "text/event-stream; charset=utf-8"}
     response = httpx.Response(200, headers=headers, stream=_Chunks(chunks))
     async for event in EventSource(response).aiter_sse():

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import assert_never
 
 from typing_extensions import TypeIs
 
@@ -117,10 +118,13 @@ def _pair(calls: Sequence[ToolCallPart], answers: Sequence[Answer]) -> list[int 
 
 
 def _ids(calls: Sequence[ToolCallPart], position: int) -> list[str]:
+    given = {call.tool_call_id for call in calls}
     ids: list[str] = []
     for i, call in enumerate(calls):
-        given = call.tool_call_id
-        ids.append(given if given and given not in ids else f"call_{position}_{i}")
+        own, made = call.tool_call_id, f"call_{position}_{i}"
+        while made in given:
+            made += "_"
+        ids.append(own if own and own not in ids else made)
     return ids
 
 
@@ -130,6 +134,8 @@ def _said(answer: Answer) -> UserPromptPart:
             content = f"The tool {answer.tool_name!r} returned: {answer.model_response_str()}"
         case RetryPromptPart():
             content = answer.model_response()
+        case _:
+            assert_never(answer)
     return UserPromptPart(content, answer.timestamp)
 
 

@@ -3,7 +3,7 @@
 A connection belongs to the event loop that opened it, so a client must not be shared between loops; and a program has
 many of them (each `run_sync` portal, each test, each thread). Neither asyncio nor trio tells anybody that a loop ends,
 but both close the async generators that are still suspended then. So each client is held by a suspended generator,
-whose `finally` closes it. A loop that is dropped without this courtesy takes its client along when it is collected.
+whose `finally` closes it. Only a loop that is dropped without this courtesy leaves its client open.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -28,13 +28,16 @@ MAX_CONNECTIONS = 1000
 KEPT_CONNECTIONS = 100
 
 
-@dataclass
-class _Held:
-    client: AsyncClient
-    keeper: AsyncGenerator[None]
+@dataclass(frozen=True)
+class _Clients:
+    """The clients of one event loop."""
+
+    by_key: dict[Key, AsyncClient] = field(default_factory=dict[Key, AsyncClient])
+    keepers: list[AsyncGenerator[None]] = field(default_factory=list[AsyncGenerator[None]])
+    """Suspended to the end of the loop, also when the client was closed and replaced before."""
 
 
-_clients: RunVar[dict[Key, _Held]] = RunVar("agentgraph_http_clients")
+_clients: RunVar[_Clients] = RunVar("agentgraph_http_clients")
 _loopless: dict[Key, AsyncClient] = {}
 
 
@@ -63,25 +66,25 @@ def cached_async_http_client(*, provider: str = "", timeout: float = 600, connec
         connect: seconds for a connection to be made.
     """
     key = (provider, timeout, connect)
+    clients = _of_this_loop()
+    by_key = _loopless if clients is None else clients.by_key
+    client = by_key.get(key)
+    if client is None or client.is_closed:
+        client = by_key[key] = _make_client(timeout, connect)
+        if clients is not None:
+            _keep(client, clients)
+    return client
+
+
+def _of_this_loop() -> _Clients | None:
     try:
-        held = _held()
+        clients = _clients.get(None)
     except NoEventLoopError:
-        client = _loopless.get(key)
-        if client is None or client.is_closed:
-            client = _loopless[key] = _make_client(timeout, connect)
-        return client
-    if key not in held or held[key].client.is_closed:
-        held[key] = _hold(held, key, _make_client(timeout, connect))
-    return held[key].client
-
-
-def _held() -> dict[Key, _Held]:
-    """The clients of the running event loop."""
-    held = _clients.get(None)
-    if held is None:
-        held = dict[Key, _Held]()
-        _clients.set(held)
-    return held
+        return None
+    if clients is None:
+        clients = _Clients()
+        _clients.set(clients)
+    return clients
 
 
 @cache
@@ -101,18 +104,20 @@ def _make_client(seconds: float, connect: float) -> AsyncClient:
     )
 
 
-def _hold(held: dict[Key, _Held], key: Key, client: AsyncClient) -> _Held:
+def _keep(client: AsyncClient, clients: _Clients) -> None:
+    """Have the client closed when the running event loop ends."""
+
     async def keep() -> AsyncGenerator[None]:
         try:
             yield
         finally:
-            held.pop(key, None)
+            clients.by_key.clear()
             await client.aclose()
 
     keeper = keep()
     with suppress(StopIteration):  # how a first step without any waiting ends when it is taken by hand
         keeper.__anext__().send(None)
-    return _Held(client, keeper)
+    clients.keepers.append(keeper)
 
 
 def _version() -> str:

@@ -108,13 +108,7 @@ class Provider:
         return text
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self._name!r}, base_url={self.place!r})"
-
-    @property
-    def place(self) -> str:
-        """The address as it may be shown: without user, password and query."""
-        parts = urlsplit(self._base_url)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        return f"{type(self).__name__}(name={self._name!r}, base_url={self._base_url!r})"
 
     def _secrets(self) -> list[str]:
         values = [value.get_secret_value() for value in self._headers.values()]
@@ -124,14 +118,29 @@ class Provider:
 
 def _checked_url(name: str, base_url: str) -> str:
     url = base_url.strip().rstrip("/")
+    if not _is_address(url):
+        # Nothing of the URL is repeated here: what is wrong about it may be the password in it.
+        raise UserError(
+            f"the base URL of {name!r} has to begin with http:// or https:// and name a host, without user, password "
+            "and query; credentials other than a key belong into an `http_client`"
+        )
+    return url
+
+
+def _is_address(url: str) -> bool:
+    """Whether it is a URL that may be shown in errors and logs, and that paths can be appended to."""
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isprintable() and " " not in url
+        plain = not ("@" in parts.netloc or parts.query or parts.fragment)
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and plain
+            and url.isprintable()
+            and " " not in url
+        )
     except ValueError:
-        valid = False
-    if not valid:
-        raise UserError(f"the base URL of {name!r} has to begin with http:// or https:// and name a host")
-    return url
+        return False
 
 
 def _checked_header(name: str, key: str, value: str) -> str:

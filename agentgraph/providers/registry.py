@@ -12,7 +12,7 @@ from .services import SERVICES
 
 __all__ = ["infer_provider"]
 
-PROVIDERS: Mapping[str, str] = {}
+PROVIDERS: Mapping[str, str] = {"deepseek": "deepseek:DeepSeekProvider"}
 """Services with a provider class of their own, as `module:class` below this package."""
 
 

@@ -56,6 +56,7 @@ async def test_plain_and_streamed_replies_are_equal(server: LocalServer, model: 
     async with model.request_stream(PROMPT, None, ASK) as stream:
         events = [event async for event in stream]
     assert (stream.get(), stream.usage()) == (plain, plain_usage)
+    assert (stream.model_name, stream.timestamp) == (plain.model_name, plain.timestamp)
     assert events[0] == PartStartEvent(0, TextPart("Hi"))
     assert server.requests[1].json["stream_options"] == {"include_usage": True}
 
@@ -211,8 +212,15 @@ async def test_what_comes_after_done_is_ignored(server: LocalServer, model: Open
     assert await stream_of(model) == "Hi"
 
 
+async def test_what_comes_with_done_is_ignored(server: LocalServer, model: OpenAIModel) -> None:
+    reply = event_reply(*chat_events("Hi"), "[DONE]", {"choices": 3})
+    server.script(Reply((b"".join(reply.chunks),), headers=reply.headers))
+    assert await stream_of(model) == "Hi"
+
+
 async def test_comments_and_unknown_fields_are_ignored(server: LocalServer, model: OpenAIModel) -> None:
-    odd = b': keep-alive\r\n\r\nretry: 5\r\nfoo: bar\r\ndata: {"new": 1, "choices": [{"delta": {"sound": {}}}]}\r\n\r\n'
+    odd = b": keep-alive\r\n\r\nevent: ping\r\n\r\nretry: 5\r\nfoo: bar\r\n"
+    odd += b'data: {"new": 1, "choices": [{"delta": {"sound": {}}}]}\r\n\r\n'
     reply = event_reply(*chat_events("Hi"))
     server.script(Reply((odd, *reply.chunks), headers=reply.headers))
     assert await stream_of(model) == "Hi"

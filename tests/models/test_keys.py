@@ -1,0 +1,112 @@
+"""A key is planted, every error is provoked, and everything that can be seen of it is searched."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+
+import pytest
+
+from agentgraph.messages import ModelMessage, ModelRequest, UserPromptPart
+from agentgraph.model import ModelRequestParameters
+from agentgraph.models.openai import OpenAIModel
+from agentgraph.providers import RetrySettings
+from agentgraph.providers.openai import OpenAIProvider
+from agentgraph.settings import ModelSettings
+from tests.models.conftest import KEY
+from tests.models.local_server import LocalServer, Reply, event_reply, json_reply
+
+PROMPT: list[ModelMessage] = [ModelRequest([UserPromptPart("Hello")])]
+OTHER = "other-secret-42"
+ECHO = f"your key {KEY} and your header {OTHER}"
+HTML = {"content-type": "text/html"}
+JSON = {"content-type": "application/json"}
+EVENTS = {"content-type": "text/event-stream"}
+
+FAILURES = {
+    "status": json_reply({"error": {"message": ECHO}}, 401),
+    "status as text": Reply((ECHO.encode(),), 403, HTML),
+    "busy": json_reply(ECHO, 429),
+    "redirect": Reply((), 302, {"location": f"http://127.0.0.1/{KEY}"}),
+    "page": Reply((ECHO.encode(),), 200, HTML),
+    "malformed": Reply((ECHO.encode(),), 200, JSON),
+    "no text": Reply((b"\xff" + ECHO.encode(),), 200, JSON),
+    "error inside": json_reply({"error": {"code": 500, "message": ECHO}}),
+    "silence": Reply(silent=True),
+    "cut": Reply((b"{",), 200, JSON, cut=True),
+    "stall": Reply((b"{",), 200, JSON, stall=True),
+    "malformed event": event_reply(ECHO),
+    "error event": event_reply({"error": {"message": ECHO}}),
+    "event that is no text": Reply((b"data: \xff" + ECHO.encode() + b"\n\n",), 200, EVENTS),
+    "cut stream": event_reply({"choices": [{"delta": {"content": ECHO}}]}, done=False),
+}
+
+
+def seen(error: BaseException) -> Iterator[str]:
+    """All that a log, a debugger or an error tracker could show of an error."""
+    chain: list[BaseException] = [error]
+    for each in chain:
+        chain += [other for other in (each.__cause__, each.__context__) if other is not None and other not in chain]
+        yield from (str(each), repr(each), repr(each.args), repr(vars(each)))
+        yield from traceback.TracebackException.from_exception(each, capture_locals=True).format()
+
+
+async def provoke(model: OpenAIModel, *, streamed: bool) -> None:
+    settings = ModelSettings(timeout=0.05, extra_headers={"x-api-key": OTHER})
+    if not streamed:
+        await model.request(PROMPT, settings, ModelRequestParameters())
+        return
+    async with model.request_stream(PROMPT, settings, ModelRequestParameters()) as reply:
+        async for _ in reply:
+            pass
+
+
+def without_settings(text: str) -> str:
+    # What the caller handed over is in the caller's own frames, which is nobody else's doing.
+    return "" if OTHER in text and "extra_headers" in text else text
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_no_error_shows_a_key(
+    server: LocalServer, failure: str, caplog: pytest.LogCaptureFixture, *, streamed: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    server.script(FAILURES[failure])
+    provider = OpenAIProvider(api_key=KEY, base_url=server.url, max_retries=RetrySettings(max_retries=0))
+    with pytest.raises(RuntimeError) as raised:
+        await provoke(OpenAIModel("gpt-4o", provider=provider), streamed=streamed)
+    for text in [*seen(raised.value), caplog.text]:
+        assert KEY not in text
+        assert OTHER not in without_settings(text)
+
+
+@pytest.mark.anyio
+async def test_a_refused_connection_shows_no_key() -> None:
+    provider = OpenAIProvider(api_key=KEY, base_url="http://127.0.0.1:1", max_retries=0)
+    with pytest.raises(RuntimeError) as raised:
+        await OpenAIModel("gpt-4o", provider=provider).request(PROMPT, None, ModelRequestParameters())
+    assert not any(KEY in text for text in seen(raised.value))
+
+
+@pytest.mark.parametrize("url", [f"http://user:{OTHER}@h/v1", f"http://h/v1?key={OTHER}", f"h/{OTHER}", "http://[h"])
+def test_an_address_with_a_password_is_refused_unseen(url: str) -> None:
+    with pytest.raises(RuntimeError, match="has to begin with") as raised:
+        OpenAIProvider(api_key=KEY, base_url=url)
+    assert OTHER not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nx", f"{KEY}é", f"{KEY}\x00"])
+def test_a_key_that_cannot_be_sent_is_refused_unseen(key: str) -> None:
+    with pytest.raises(RuntimeError, match="cannot be sent") as raised:
+        OpenAIProvider(api_key=key)
+    assert not any(KEY in text for text in (str(raised.value), repr(raised.value), repr(vars(raised.value))))
+
+
+def test_no_repr_shows_a_key() -> None:
+    provider = OpenAIProvider(api_key=KEY)
+    model = OpenAIModel("gpt-4o", provider=provider)
+    for text in (repr(provider), repr(model), repr(vars(provider)), repr(vars(model)), repr(provider.auth)):
+        assert KEY not in text

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+
+import agentgraph.models
+from agentgraph.exceptions import UserError
+from agentgraph.models import (
+    KnownModelName,
+    check_allow_model_requests,
+    infer_model,
+    override_allow_model_requests,
+)
+from agentgraph.models.names import protocols, split_name
+from agentgraph.models.openai import OpenAIModel
+from agentgraph.models.test import TestModel
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "DEEPSEEK_API_KEY"):
+        monkeypatch.setenv(name, "sk-made-up")
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "model_name"),
+    [
+        ("openai:gpt-4o", "openai", "gpt-4o"),
+        ("gpt-4o", "openai", "gpt-4o"),
+        ("o3-mini", "openai", "o3-mini"),
+        ("deepseek:deepseek-chat", "deepseek", "deepseek-chat"),
+        ("ollama:qwen3:8b", "ollama", "qwen3:8b"),
+        ("openai:no-such-model-yet", "openai", "no-such-model-yet"),
+    ],
+)
+def test_a_name_becomes_a_model(name: str, service: str, model_name: str) -> None:
+    model = infer_model(name)
+    assert isinstance(model, OpenAIModel)
+    assert (model.system, model.model_name) == (service, model_name)
+
+
+def test_a_model_is_handed_back() -> None:
+    model = TestModel()
+    assert infer_model(model) is model
+
+
+def test_test_is_a_model() -> None:
+    assert isinstance(infer_model("test"), TestModel)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("openal:gpt-4o", "did you mean 'openai:gpt-4o'"),
+        ("opnai:my-own-tuned-model", "did you mean 'openai:my-own-tuned-model'"),
+        ("gtp-4o", "did you mean 'openai:gpt-4o'"),
+        ("tset", "did you mean 'test'"),
+        ("sonnet", "names are 'provider:name'"),
+        ("openai:", "did you mean 'openai:"),
+        ("zzz", "names are 'provider:name'"),
+        ("", "names are 'provider:name'"),
+    ],
+)
+def test_an_unknown_name_is_answered_by_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(UserError, match=hint) as raised:
+        infer_model(name)
+    assert f"there is no model {name!r}" in str(raised.value)
+
+
+def test_every_known_name_has_a_protocol() -> None:
+    known = [name for name in get_args(KnownModelName) if name != "test"]
+    assert all(split_name(name) is not None for name in known)
+    assert known == sorted(known)
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"), [("claude-sonnet-4-5", "anthropic"), ("gemini-2.5-pro", "google-gla"), ("o1", "openai")]
+)
+def test_families_need_no_prefix(name: str, prefix: str) -> None:
+    assert split_name(name) == (prefix, name)
+
+
+def test_a_protocol_without_a_client_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {**protocols(), "groq": "no_such_module:Model"}
+    monkeypatch.setattr("agentgraph.models.infer.protocols", lambda: table)
+    with pytest.raises(UserError, match="no client for 'groq'"):
+        infer_model("groq:x")
+
+
+def test_a_library_that_a_client_misses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {**protocols(), "groq": "openai:OpenAIModel"}
+    monkeypatch.setattr("agentgraph.models.infer.protocols", lambda: table)
+    monkeypatch.delitem(sys.modules, "agentgraph.models.openai")
+    monkeypatch.setitem(sys.modules, "tenacity", None)
+    monkeypatch.delitem(sys.modules, "agentgraph.models.http")
+    with pytest.raises(ModuleNotFoundError, match="tenacity"):
+        infer_model("groq:x")
+
+
+def test_requests_are_forbidden_by_an_attribute_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_allow_model_requests()
+    monkeypatch.setattr(agentgraph.models, "ALLOW_MODEL_REQUESTS", False)
+    with pytest.raises(UserError, match="ALLOW_MODEL_REQUESTS is False"):
+        check_allow_model_requests()
+    with override_allow_model_requests(True):
+        check_allow_model_requests()
+    assert agentgraph.models.ALLOW_MODEL_REQUESTS is False
+
+
+def test_an_override_ends_with_its_block_however_that_ends() -> None:
+    with pytest.raises(ZeroDivisionError), override_allow_model_requests(False):
+        raise ZeroDivisionError
+    check_allow_model_requests()
+
+
+def test_names_load_no_http() -> None:
+    program = (
+        "import sys; from agentgraph.models import infer_model; infer_model('test'); "
+        "print(sorted({'httpx', 'httpx_sse', 'tenacity', 'agentgraph.models.openai'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_package_hands_out_http_clients() -> None:
+    from agentgraph.providers.clients import cached_async_http_client
+
+    assert agentgraph.models.cached_async_http_client is cached_async_http_client
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = agentgraph.models.no_such_name  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
