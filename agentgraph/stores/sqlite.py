@@ -110,7 +110,10 @@ class SQLiteStore:
         await self._write(apply, run_id, record.seq)
 
     async def settle(self, settlement: Settlement) -> None:
-        await self._write(partial(self._writes.settle, settlement=settlement), settlement.run_id)
+        waiter = ThreadWaiter[None]()
+        apply = partial(self._writes.settle, settlement=settlement)
+        self._writer.submit(Item(apply, settlement.run_id, None, waiter, gives_up=settlement.epoch))
+        await waiter.wait()
 
     async def cancel(self, run_id: str) -> Status:
         return await self._write(partial(self._writes.cancel, run_id=run_id), run_id)

@@ -30,6 +30,8 @@ class Leases:
     def __init__(self, length: float) -> None:
         self.length = length
         self._held: dict[str, int] = {}
+        self._abandoned: dict[str, int] = {}
+        """Given up, but the file could not be told: its row still names this process."""
 
     def __len__(self) -> int:
         return len(self._held)
@@ -38,11 +40,21 @@ class Leases:
         """Whether this store executes the run: not so once another owner has claimed it."""
         return self._held.get(run.run_id) == run.epoch
 
+    def has_abandoned(self, run: RunRecord) -> bool:
+        """Whether the run is free although its row says that this store executes it."""
+        return self._abandoned.get(run.run_id) == run.epoch
+
+    def abandon(self, run_id: str, epoch: int) -> None:
+        """Hold a run no more although the file could not be told: nobody here would ever settle it again."""
+        if self._held.get(run_id) == epoch:
+            self._abandoned[run_id] = self._held.pop(run_id)
+
     def apply(self, change: Change) -> None:
         """Take over what a committed write changed."""
         if change is None:
             return
         run_id, epoch = change
+        self._abandoned.pop(run_id, None)
         if epoch is None:
             self._held.pop(run_id, None)
         else:

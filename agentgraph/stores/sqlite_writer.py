@@ -42,10 +42,18 @@ _RENEWALS = 3
 
 
 class Item(Generic[T]):
-    """A write on its way through the thread."""
+    """A write on its way through the thread; `gives_up`: the epoch of the claim that ends even if the write fails."""
 
-    def __init__(self, apply: Apply[T], run_id: str, seq: int | None, waiter: ThreadWaiter[T] | None) -> None:
+    def __init__(
+        self,
+        apply: Apply[T],
+        run_id: str,
+        seq: int | None,
+        waiter: ThreadWaiter[T] | None,
+        gives_up: int | None = None,
+    ) -> None:
         self.run_id = run_id
+        self.gives_up = gives_up
         self.value: T | None = None
         """The answer, as soon as the write was applied without being refused."""
         self.change: Change = None
@@ -200,6 +208,8 @@ class Writer:
         if not items:
             _LOG.warning("%s: leases could not be renewed: %s", self._file.path, error)
         for item in items:
+            if item.gives_up is not None:
+                self._leases.abandon(item.run_id, item.gives_up)
             item.fail(error, self._file)
             item.answer()
 

@@ -14,7 +14,7 @@ from agentgraph.exceptions import RunExists, RunFenced, RunNotFound
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import OPENING, ROOT, Commit, JournalRecord, NewRun, Owner, RunRecord, Settlement
 
-from .claims import cancelled, claimed, committed, settled
+from .claims import IsDead, cancelled, claimed, committed, settled
 from .owner import is_dead
 from .sqlite_leases import Change, Leases
 from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, journal_values, step_values
@@ -75,7 +75,7 @@ class Writes:
             return run, None
         run = replace(
             run,
-            status=claimed(run, now, is_dead, held=self.leases.holds(run)),
+            status=claimed(run, now, self._is_dead(run), held=self.leases.holds(run)),
             epoch=run.epoch + 1,
             attempt=run.attempt + 1,
             options=run.options if options is None else options,
@@ -127,7 +127,7 @@ class Writes:
 
     def cancel(self, connection: sqlite3.Connection, now: float, run_id: str) -> tuple[Status, Change]:
         run = self._find(connection, run_id)
-        status = cancelled(run, now, is_dead, held=self.leases.holds(run))
+        status = cancelled(run, now, self._is_dead(run), held=self.leases.holds(run))
         if status is Status.RUNNING:
             connection.execute(_ASK, (run_id,))
         elif status is not run.status:
@@ -142,6 +142,9 @@ class Writes:
         if run is None or run.status is not Status.RUNNING:
             return None, None
         return self.settle(connection, now, Settlement(run_id=run.run_id, epoch=run.epoch, event=Event.RELEASE))
+
+    def _is_dead(self, run: RunRecord) -> IsDead:
+        return (lambda _: True) if self.leases.has_abandoned(run) else is_dead
 
     def _find(self, connection: sqlite3.Connection, run_id: str) -> RunRecord:
         run = find_run(connection, run_id)

@@ -20,8 +20,8 @@ import anyio
 import pytest
 
 from agentgraph.concurrency import ThreadWaiter
-from agentgraph.exceptions import StoreError
-from agentgraph.graph.lifecycle import Status
+from agentgraph.exceptions import RunBusy, StoreError
+from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import RunRecord, Store
 from agentgraph.stores import SQLiteStore
 from agentgraph.stores.owner import this_process
@@ -31,7 +31,7 @@ from agentgraph.stores.sqlite_leases import Leases
 from agentgraph.stores.sqlite_schema import FORMAT, MIGRATIONS, migrate
 from agentgraph.stores.sqlite_writer import Item, Writer
 from agentgraph.stores.sqlite_writes import Writes
-from tests.conformance.records import HandClock, new_run, next_commit
+from tests.conformance.records import HandClock, new_run, next_commit, settlement
 from tests.shared_data import REPOSITORY
 
 pytestmark = pytest.mark.anyio
@@ -157,6 +157,39 @@ async def test_a_file_that_is_locked_too_long(tmp_path: Path) -> None:
             SQLiteStore(store.path, busy_timeout=0.01)
     assert caught.value.run_id == "r"
     assert await store.commit(next_commit(run)) is Status.RUNNING
+    await store.aclose()
+
+
+async def test_a_claim_ends_even_if_the_file_cannot_be_told(tmp_path: Path) -> None:
+    clock = HandClock()
+    store, rival = (SQLiteStore(tmp_path / "r.db", busy_timeout=0.01, clock=clock) for _ in range(2))
+    runs = [await store.create(new_run(run_id)) for run_id in ("a", "b")]
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for run in runs:
+            with pytest.raises(StoreError):
+                await store.settle(settlement(run, Event.FAIL))
+    with pytest.raises(RunBusy):
+        await rival.claim("a")  # it cannot know before the lease has run out
+    assert (await store.claim("a")).epoch == 2
+    with pytest.raises(RunBusy):
+        await store.claim("a")
+    assert await store.cancel("b") is Status.CANCELLED
+    await store.aclose()
+    await rival.aclose()
+
+
+async def test_a_stale_owner_has_no_claim_to_end(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "r.db", busy_timeout=0.01)
+    stale = await store.create(new_run())
+    await store.settle(settlement(stale, Event.RELEASE))
+    await store.claim("r")
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError):
+            await store.settle(settlement(stale, Event.FAIL))
+    with pytest.raises(RunBusy):
+        await store.claim("r")
     await store.aclose()
 
 
