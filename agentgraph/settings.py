@@ -38,7 +38,7 @@ class ModelSettings(TypedDict, total=False):
     thinking: Literal["low", "medium", "high"] | int
     """How much to think: an effort, or a budget in tokens."""
     tool_choice: Literal["auto", "required", "none"] | list[str]
-    """Whether tools may or must be called, or which ones may."""
+    """Whether tools may or must be called; a list: one of those must be."""
     extra_headers: dict[str, str]
     """Headers to add to the HTTP request; never stored with a run."""
     extra_body: object
