@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
+from agentgraph.exceptions import ModelRetry
 from agentgraph.messages import ModelResponse, TextPart, ToolCallPart
 from agentgraph.result import Accepted, ResultSchema
 
-__all__ = ["read_result", "reply_text"]
+__all__ = ["read_partial", "read_result", "reply_text"]
+
+
+def read_partial(schema: ResultSchema[Any], reply: ModelResponse) -> Accepted[Any] | None:
+    """The result in `reply` as far as it is there, None if nothing of it can be read yet."""
+    try:
+        return read_result(schema, reply, partial=True)
+    except (ValidationError, ModelRetry):
+        return None
 
 
 def read_result(schema: ResultSchema[Any], reply: ModelResponse, *, partial: bool) -> Accepted[Any] | None:
@@ -15,6 +26,7 @@ def read_result(schema: ResultSchema[Any], reply: ModelResponse, *, partial: boo
 
     Raises:
         ValidationError: the arguments of a result tool do not fit (pydantic's).
+        ModelRetry: a validator of the result's type refuses them.
     """
     calls = [part for part in reply.parts if isinstance(part, ToolCallPart)]
     for call in calls:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Generic, Self, cast
 
-from pydantic import ValidationError
 from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.exceptions import AgentRunError, UserError
@@ -32,11 +31,12 @@ from agentgraph.usage import Usage
 
 from .config import run_context
 from .nodes import ModelRequestNode
-from .reading import read_result, reply_text
+from .pacing import Paced
+from .reading import read_partial, read_result, reply_text
 from .result import RunMessages
 from .run import AgentNode, AgentRun
 from .state import AgentState, FinalResult
-from .streaming import AgentStream, paced
+from .streaming import AgentStream
 
 __all__ = ["StreamedRunResult"]
 
@@ -54,16 +54,19 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         self._ahead: deque[AgentStreamEvent] = deque()
 
     async def __aenter__(self) -> Self:
-        await self._open_reply()
+        async with self._stack:  # closes what was opened, if opening fails
+            await self._open_reply()
+            self._stack = self._stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            await self.get_data()
-        else:
+        if error is not None:
             await self._stack.__aexit__(kind, error, traceback)
+            return
+        async with self._stack:
+            await self.get_data()
 
     @property
     def run_id(self) -> str:
@@ -88,11 +91,11 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
 
         At most one every `debounce_by` seconds; None: one for each piece that comes.
         """
-        async for response, is_last in self.stream_structured(debounce_by=debounce_by):
-            if not is_last:
-                partial = self._partial(response)
-                if partial is not None:
-                    yield partial
+        async with aclosing(self.stream_structured(debounce_by=debounce_by)) as replies:
+            async for response, is_last in replies:
+                found = None if is_last else read_partial(self._run.ctx.deps.result, response)
+                if found is not None:
+                    yield cast("ResultT", found.value)  # the run's schema reads the run's result type
         yield await self.get_data()
 
     async def stream_text(self, *, delta: bool = False, debounce_by: float | None = 0.1) -> AsyncGenerator[str]:
@@ -109,9 +112,9 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         if self._run.result is not None:
             yield reply_text(self._response())
         while self._reply is not None:
-            pieces = _Text()
-            async for _ in paced(pieces.read(self._events()), debounce_by, self._run.ctx.clock.monotonic):
-                yield pieces.take() if delta else pieces.whole()
+            text = _Text(self._events(self._reply))
+            async for _ in Paced(text, debounce_by, self._run.ctx.clock.monotonic):
+                yield text.take() if delta else text.whole()
             await self._close_reply()
 
     async def stream_structured(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[tuple[ModelResponse, bool]]:
@@ -121,7 +124,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         """
         while self._reply is not None:
             reply = self._reply
-            async for _ in paced(self._events(), debounce_by, self._run.ctx.clock.monotonic):
+            async for _ in Paced(self._events(reply), debounce_by, self._run.ctx.clock.monotonic):
                 yield reply.response, False
             await self._close_reply()
         yield self._response(), True
@@ -133,7 +136,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
             AgentRunError, Exception: what `run` would have raised.
         """
         while self._reply is not None:
-            async for _ in self._events():
+            async for _ in self._events(self._reply):
                 pass
             await self._close_reply()
         result = self._run.result
@@ -175,19 +178,8 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         replies = [message for message in self._run_state().message_history if isinstance(message, ModelResponse)]
         return replies[-1]
 
-    def _partial(self, response: ModelResponse) -> ResultT | None:
-        try:
-            found = read_result(self._run.ctx.deps.result, response, partial=True)
-        except ValidationError:
-            return None
-        return None if found is None else cast("ResultT", found.value)
-
-    async def _events(self) -> AsyncIterator[AgentStreamEvent]:
-        while self._ahead:
-            yield self._ahead.popleft()
-        if self._reply is not None:
-            async for event in self._reply:
-                yield event
+    def _events(self, reply: AgentStream[DepsT, ResultT]) -> _Events:
+        return _Events(self._ahead, reply)
 
     async def _open_reply(self) -> None:
         """Go on to the next reply that shows something to read; those that only call function tools are handled."""
@@ -228,25 +220,45 @@ def _asks_model(node: AgentNode[DepsT, ResultT]) -> TypeIs[ModelRequestNode[Deps
     return isinstance(node, ModelRequestNode)
 
 
-class _Text:
-    """The text of one reply, collected from its events: parts are joined by a blank line."""
+class _Events:
+    """The events of a reply: those that were read ahead, then those to come."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: deque[AgentStreamEvent], reply: AsyncIterator[AgentStreamEvent]) -> None:
+        self._ahead, self._reply = ahead, reply
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AgentStreamEvent:
+        return self._ahead.popleft() if self._ahead else await anext(self._reply)
+
+
+class _Text:
+    """The text of one reply, collected from its events: parts are joined by a blank line. Iterates over its pieces."""
+
+    def __init__(self, events: AsyncIterator[AgentStreamEvent]) -> None:
+        self._events = events
         self._pieces: list[str] = []
+        self._part = 0
         self._taken = 0
 
-    async def read(self, events: AsyncIterator[AgentStreamEvent]) -> AsyncGenerator[None]:
-        """Take in the events; stops at each that brings text."""
-        async for event in events:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        """Take in events up to the next that brings text."""
+        async for event in self._events:
             match event:
-                case PartStartEvent(part=TextPart(content=content)) if content:
-                    self._pieces.append(f"\n\n{content}" if self._pieces else content)
-                    yield
-                case PartDeltaEvent(delta=TextPartDelta(content_delta=content)) if content:
-                    self._pieces.append(content)
-                    yield
+                case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(text)) if text:
+                    return self._add(event.index, text)
                 case _:
                     pass
+        raise StopAsyncIteration
+
+    def _add(self, part: int, text: str) -> str:
+        self._pieces.append(f"\n\n{text}" if self._pieces and part != self._part else text)
+        self._part = part
+        return text
 
     def whole(self) -> str:
         """All text so far."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, cast
 
-from pydantic import ValidationError
-from typing_extensions import TypeVar as TypeVarWithDefault
+from typing_extensions import TypeVar
 
 from agentgraph.messages import (
     AgentStreamEvent,
@@ -22,14 +21,14 @@ from agentgraph.model import StreamedResponse
 from agentgraph.usage import Usage
 
 from .config import AgentContext
-from .reading import read_result
+from .pacing import Paced
+from .reading import read_partial, read_result
 from .turns import Prepared, end_request, failing
 
-__all__ = ["AgentStream", "open_stream", "paced"]
+__all__ = ["AgentStream", "open_stream"]
 
-T = TypeVar("T")
-DepsT = TypeVarWithDefault("DepsT", default=None, covariant=True)
-ResultT = TypeVarWithDefault("ResultT", default=str, covariant=True)
+DepsT = TypeVar("DepsT", default=None, covariant=True)
+ResultT = TypeVar("ResultT", default=str, covariant=True)
 
 
 class AgentStream(Generic[DepsT, ResultT]):
@@ -38,6 +37,7 @@ class AgentStream(Generic[DepsT, ResultT]):
     def __init__(self, ctx: AgentContext[DepsT], response: StreamedResponse) -> None:
         self._ctx, self._response = ctx, response
         self._source = aiter(response)
+        self._finished = False
         self._hint: FinalResultEvent | None = None
         self._hinted = False
 
@@ -69,11 +69,12 @@ class AgentStream(Generic[DepsT, ResultT]):
 
     def usage(self) -> Usage:
         """The usage of the run so far, with what this reply has used."""
-        return self._ctx.state.usage + self._response.usage()
+        used = self._ctx.state.usage
+        return used if self._finished else used + Usage(requests=1) + self._response.usage()
 
     async def stream_responses(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ModelResponse]:
         """The reply so far, again and again until it is whole; at most every `debounce_by` seconds, None: each time."""
-        async for _ in paced(self, debounce_by, self._ctx.clock.monotonic):
+        async for _ in Paced(self, debounce_by, self._ctx.clock.monotonic):
             yield self._response.get()
 
     async def stream_output(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ResultT]:
@@ -83,13 +84,11 @@ class AgentStream(Generic[DepsT, ResultT]):
 
         Raises:
             ValidationError: the whole reply calls a result tool with arguments that do not fit (pydantic's).
+            ModelRetry: a validator of the result's type refuses them.
         """
         schema = self._ctx.deps.result
-        async for response in self.stream_responses(debounce_by=debounce_by):
-            try:
-                found = read_result(schema, response, partial=True)
-            except ValidationError:
-                continue
+        async for _ in Paced(self, debounce_by, self._ctx.clock.monotonic):
+            found = read_partial(schema, self._response.get())
             if found is not None:
                 yield cast("ResultT", found.value)  # the run's schema reads the run's result type
         found = read_result(schema, self._response.get(), partial=False)
@@ -98,6 +97,7 @@ class AgentStream(Generic[DepsT, ResultT]):
 
     def finish(self) -> ModelResponse:
         """Count the request and take the reply, which has been read to its end, into the history."""
+        self._finished = True
         return end_request(self._ctx, self._response.get(), self._response.usage())
 
     async def _next(self) -> ModelResponseStreamEvent | None:
@@ -131,22 +131,3 @@ async def open_stream(ctx: AgentContext[Any], prepared: Prepared) -> AsyncGenera
         yield stream
         async for _ in stream:
             pass
-
-
-async def paced(source: AsyncIterable[T], seconds: float | None, monotonic: Callable[[], float]) -> AsyncGenerator[T]:
-    """The items of `source` of which the last came `seconds` ago or more, and the very last; None: every item.
-
-    What was passed over shows in what is read later, so whoever reads totals loses nothing but steps.
-    """
-    last: float | None = None
-    held: list[T] = []
-    async for item in source:
-        now = monotonic()
-        if seconds is None or last is None or now - last >= seconds:
-            last = now
-            held.clear()
-            yield item
-        else:
-            held[:] = [item]
-    for item in held:
-        yield item
