@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .port import Provider, RetrySettings
-from .registry import infer_provider
+from .registry import infer_provider, settle_provider
 
-__all__ = ["Provider", "RetrySettings", "infer_provider"]
+__all__ = ["Provider", "RetrySettings", "infer_provider", "settle_provider"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 
 from agentgraph.exceptions import UserError
@@ -10,9 +10,14 @@ from agentgraph.exceptions import UserError
 from .port import Provider
 from .services import SERVICES
 
-__all__ = ["infer_provider"]
+__all__ = ["infer_provider", "settle_provider"]
 
-PROVIDERS: Mapping[str, str] = {"deepseek": "deepseek:DeepSeekProvider"}
+PROVIDERS: Mapping[str, str] = {
+    "cohere": "cohere:CohereProvider",
+    "deepseek": "deepseek:DeepSeekProvider",
+    "google-gla": "google_gla:GoogleGLAProvider",
+    "google-vertex": "google_vertex:GoogleVertexProvider",
+}
 """Services with a provider class of their own, as `module:class` below this package."""
 
 
@@ -32,3 +37,26 @@ def infer_provider(name: str) -> Provider:
     from .openai import OpenAIProvider
 
     return OpenAIProvider(service=name)
+
+
+def settle_provider(provider: str | Provider, known: Collection[str], options: Mapping[str, object]) -> Provider:
+    """The provider that a model class was given: an object as it is, a name as the provider of that name.
+
+    Args:
+        provider: what the model class was given.
+        known: the names of providers that speak the model's protocol.
+        options: arguments for a provider that is given by name; None: not given.
+
+    Raises:
+        UserError: no such provider, no key, or options beside a provider object.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(provider, Provider):
+        if given:
+            raise UserError(f"{', '.join(given)} beside a provider object, which has its own: pass it to the provider")
+        return provider
+    if provider not in known:
+        raise UserError(f"{provider!r} does not speak the protocol of this model; {', '.join(known)} would")
+    module, _, class_name = PROVIDERS[provider].partition(":")
+    made: Callable[..., Provider] = getattr(import_module(f"{__package__}.{module}"), class_name)
+    return made(**given)
