@@ -1,0 +1,81 @@
+"""`agentgraph runs`: the runs of a store, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import anyio
+import typer
+from pydantic_core import from_json
+from rich import box
+from rich.table import Table
+
+from agentgraph.graph import RunFilter, RunRecord, Status
+
+from .errors import RefusedError
+from .printing import age, console, text
+from .stores import DEFAULT_STORE, StoreOption, existing_store
+
+__all__ = ["STYLES", "runs", "tokens"]
+
+STYLES = {
+    Status.SUCCEEDED: "green",
+    Status.FAILED: "red",
+    Status.CANCELLED: "yellow",
+    Status.WAITING: "cyan",
+    Status.RUNNING: "blue",
+}
+
+
+def runs(
+    store: StoreOption = DEFAULT_STORE,
+    status: Annotated[str | None, typer.Option(metavar="S", help=f"One of {', '.join(Status)}.")] = None,
+    agent: Annotated[str | None, typer.Option(metavar="A", help="Only runs of the agent with this name.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many, the newest first.")] = 20,
+) -> None:
+    """List the runs of a store."""
+    which = RunFilter(status=_status(status), agent=agent, limit=limit)
+    found = anyio.run(_list, store, which)
+    console().print(_table(found) if found else f"no runs{' like that' if status or agent else ''} in {store}")
+
+
+def tokens(run: RunRecord) -> int:
+    """How many the run has used."""
+    counters: dict[str, int] = from_json(run.usage)
+    return counters.get("total_tokens", 0)
+
+
+async def _list(where: str, which: RunFilter) -> Sequence[RunRecord]:
+    async with existing_store(where) as store:
+        return await store.list(which)
+
+
+def _status(name: str | None) -> Status | None:
+    if name is None:
+        return None
+    try:
+        return Status(name)
+    except ValueError:
+        raise RefusedError(f"there is no status {name!r}; there are {', '.join(Status)}") from None
+
+
+def _table(found: Sequence[RunRecord]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("agent")
+    for name in ("steps", "tokens", "age"):
+        table.add_column(name, justify="right", no_wrap=True)
+    now = datetime.now(UTC).timestamp()
+    for run in found:
+        table.add_row(
+            text(run.run_id),
+            text(run.status, STYLES.get(run.status, "")),
+            text(run.agent or run.graph),
+            str(run.seq),
+            str(tokens(run)),
+            age(now - run.created_at),
+        )
+    return table

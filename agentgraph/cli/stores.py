@@ -1,0 +1,48 @@
+"""The store that a command looks into."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentgraph.exceptions import StoreError
+from agentgraph.graph import Store
+from agentgraph.stores import open_store
+
+from .errors import RefusedError
+
+__all__ = ["DEFAULT_STORE", "StoreOption", "existing_store"]
+
+DEFAULT_STORE = "agentgraph.db"
+
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="AGENTGRAPH_STORE", metavar="PATH", help="The file that holds the runs.")
+]
+
+
+@asynccontextmanager
+async def existing_store(where: str) -> AsyncGenerator[Store]:
+    """The store at `where`, closed with the block. It is looked into, never created.
+
+    Raises:
+        RefusedError: there is none, or it cannot be opened.
+        UserError: `where` is an address that this release does not know.
+    """
+    store = _open(where)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+def _open(where: str) -> Store:
+    if "://" not in where and not Path(where).is_file():
+        raise RefusedError(f"there is no store {where}; name its file with --store or AGENTGRAPH_STORE")
+    try:
+        return open_store(where)
+    except StoreError as error:
+        raise RefusedError(error.message) from error
