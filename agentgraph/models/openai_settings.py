@@ -11,6 +11,8 @@ from agentgraph.exceptions import UserError
 from agentgraph.providers.services import ChatProfile
 from agentgraph.settings import ModelSettings
 
+from .effort import effort_of
+
 __all__ = ["OpenAIModelSettings", "encode_settings", "profile_of"]
 
 
@@ -51,8 +53,6 @@ SAMPLING = frozenset(
 THINKS_ALWAYS = re.compile(r"(o[1-9]|gpt-5)(-(?!chat)|$)")
 THINKS_NEVER = re.compile(r"gpt-(3\.5|4)|chatgpt-")
 NO_SYSTEM_ROLE = re.compile(r"o1-(mini|preview)")
-LOW_BUDGET, MEDIUM_BUDGET = 4096, 16384
-"""Tokens of thinking below which the effort is low or medium."""
 
 
 def profile_of(service: ChatProfile, model_name: str) -> ChatProfile:
@@ -95,18 +95,10 @@ def _thinking(asked: object, profile: ChatProfile) -> dict[str, Any]:  # Any: JS
         case None:
             return {}
         case "reasoning_effort":
-            return {"reasoning_effort": _effort(asked)}
+            return {"reasoning_effort": effort_of(asked)}
         case "reasoning":
             return {"reasoning": {"max_tokens": asked} if isinstance(asked, int) else {"effort": asked}}
         case "thinking":
             return {"thinking": {"type": "enabled"}}
         case _:
             assert_never(profile.effort)
-
-
-def _effort(asked: object) -> object:
-    if not isinstance(asked, int):
-        return asked
-    if asked < LOW_BUDGET:
-        return "low"
-    return "medium" if asked < MEDIUM_BUDGET else "high"

@@ -1,0 +1,68 @@
+"""A conversation as two sides that take turns, for protocols that take nothing else.
+
+User and model alternate; what answers a model's calls comes first in the turn that follows; system prompts stand apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, assert_never
+
+from agentgraph.messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, SystemPromptPart
+
+from .transcript import answers_call, transcript
+from .wire import JSON
+
+__all__ = ["Side", "system_prompts", "turns"]
+
+Side = Literal["user", "model"]
+
+
+def turns(
+    messages: Sequence[ModelMessage],
+    said: Callable[[ModelRequestPart], list[JSON]],
+    replied: Callable[[ModelResponse], list[JSON]],
+) -> list[tuple[Side, list[JSON]]]:
+    """What each side says in turn.
+
+    Args:
+        messages: the conversation.
+        said: the blocks of one part of a request, but for system prompts.
+        replied: the blocks of a reply.
+
+    Returns:
+        The turns with their blocks; none is empty, and no two of one side follow one another.
+    """
+    sides: list[tuple[Side, list[JSON]]] = []
+    waiting: list[ModelRequestPart] = []
+    for message in transcript(messages):
+        match message:
+            case ModelRequest():
+                waiting += (part for part in message.parts if not isinstance(part, SystemPromptPart))
+            case ModelResponse():
+                _add(sides, "user", _said(waiting, said))
+                waiting = []
+                _add(sides, "model", replied(message))
+            case _:
+                assert_never(message)
+    _add(sides, "user", _said(waiting, said))
+    return sides
+
+
+def system_prompts(messages: Sequence[ModelMessage]) -> list[str]:
+    """The system prompts of the whole conversation that are not blank, in order."""
+    requests = (message for message in messages if isinstance(message, ModelRequest))
+    prompts = (part for request in requests for part in request.parts if isinstance(part, SystemPromptPart))
+    return [prompt.content for prompt in prompts if prompt.content.strip()]
+
+
+def _said(parts: Sequence[ModelRequestPart], said: Callable[[ModelRequestPart], list[JSON]]) -> list[JSON]:
+    answers_first = sorted(parts, key=lambda part: not answers_call(part))
+    return [block for part in answers_first for block in said(part)]
+
+
+def _add(sides: list[tuple[Side, list[JSON]]], side: Side, blocks: list[JSON]) -> None:
+    if blocks and sides and sides[-1][0] == side:
+        sides[-1][1].extend(blocks)
+    elif blocks:
+        sides.append((side, blocks))
