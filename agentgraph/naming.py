@@ -6,12 +6,13 @@ from types import FrameType
 
 __all__ = ["variable_name"]
 
-_OWN = (f"{__package__}.", "contextlib", "asyncio", "anyio")
+_OWN = {__package__, "contextlib", "asyncio", "anyio", "trio"}
+"""The packages whose frames may stand between a caller and this library."""
 
 
 def variable_name(value: object, frame: FrameType | None) -> str | None:
     """The name by which the nearest caller outside of this library knows `value`; None if it has none there."""
-    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_OWN):
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OWN:
         frame = frame.f_back
     if frame is None:
         return None

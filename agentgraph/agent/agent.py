@@ -22,7 +22,7 @@ from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool
 
 from .config import EndStrategy, Toolbox
-from .functions import AgentFunctions
+from .functions import AgentFunctions, check_names
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .options import RUN_DEFAULTS, RunOptions
 from .override import Override, Overrides
@@ -208,6 +208,7 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
             raise UserError("a run of its own result type cannot use the agent's result validators: make another agent")
         settings = self._settings
         result, graph = self._asked_for(self.result_type if result_type is None else result_type)
+        check_names(self._tools, result)
         return RunSetup(
             graph=graph,
             result=result,

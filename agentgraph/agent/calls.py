@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
@@ -29,6 +29,7 @@ Answer = ToolReturnPart | RetryPromptPart
 """What a call is answered with."""
 
 Tell = Callable[[HandleResponseEvent], None]
+Finished = Callable[[int, Answer], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,28 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
     events = {call.position: FunctionToolCallEvent(call.part) for call in calls}
     for event in events.values():
         tell(event)
-    outcomes = await ctx.once_all([_once(ctx, call, partial(_finished, tell, events[call.position])) for call in calls])
-    for outcome in outcomes:
+    answered = set[int]()
+
+    def finished(position: int, answer: Answer) -> None:
+        answered.add(position)
+        tell(FunctionToolResultEvent(answer, events[position].call_id))
+
+    outcomes = await ctx.once_all([_once(ctx, call, finished) for call in calls])
+    for call, outcome in zip(calls, outcomes, strict=True):
+        if call.position not in answered:  # it was taken from the journal
+            finished(call.position, outcome.part)
         if outcome.usage is not None:
             ctx.state.usage.incr(outcome.usage)
     return {call.position: outcome.part for call, outcome in zip(calls, outcomes, strict=True)}
 
 
-def _once(ctx: AgentContext[Any], call: Call, finished: Callable[[Answer], None]) -> Once[CallOutcome]:
+def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOutcome]:
     key = str(call.position)
     identity = [call.part.tool_name, call.part.args_as_json_str()]
     return Once(key, _run, (ctx, call, finished), adapter=_adapter(), identity=identity)
 
 
-async def _run(ctx: AgentContext[Any], call: Call, finished: Callable[[Answer], None]) -> CallOutcome:
+async def _run(ctx: AgentContext[Any], call: Call, finished: Finished) -> CallOutcome:
     toolbox = ctx.deps.toolbox
     name = call.part.tool_name
     # The call gets a usage of its own, so that what it adds can be told, journaled and counted exactly once.
@@ -79,12 +88,8 @@ async def _run(ctx: AgentContext[Any], call: Call, finished: Callable[[Answer], 
         idempotency_key=f"{ctx.run_id}/{ctx.seq}/{call.position}",
     )
     part = await run_call(toolbox.tools[name], call.part, here, default_timeout=toolbox.timeout)
-    finished(part)
+    finished(call.position, part)
     return CallOutcome(part, None if usage == before else _difference(usage, before))
-
-
-def _finished(tell: Tell, event: FunctionToolCallEvent, answer: Answer) -> None:
-    tell(FunctionToolResultEvent(answer, event.call_id))
 
 
 def _difference(after: Usage, before: Usage) -> Usage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, overload
 
 from typing_extensions import TypedDict, TypeVar, Unpack
@@ -15,7 +15,7 @@ from agentgraph.tools import DocstringFormat, Tool
 
 from .prompts import PromptFunction, SystemPrompts
 
-__all__ = ["AgentFunctions", "AgentToolOptions"]
+__all__ = ["AgentFunctions", "AgentToolOptions", "check_names"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,8 +114,7 @@ class AgentFunctions(Generic[DepsT, ResultT]):
         """
         if tool.name in self._tools:
             raise UserError(f"there is a tool named {tool.name!r} already; give one of the two another `name=`")
-        if tool.name in self._result.tool_names:
-            raise UserError(f"{tool.name!r} is the name of a result tool; give `result_tool_name=` or another `name=`")
+        check_names([tool.name], self._result)
         self._tools[tool.name] = tool
 
     def _tool(
@@ -129,3 +128,14 @@ class AgentFunctions(Generic[DepsT, ResultT]):
             return tool
 
         return register if function is None else register(function)
+
+
+def check_names(tools: Iterable[str], result: ResultSchema[Any]) -> None:
+    """Refuse tools that would be taken for result tools.
+
+    Raises:
+        UserError: a name is that of a result tool.
+    """
+    for name in tools:
+        if name in result.tool_names:
+            raise UserError(f"{name!r} is the name of a result tool; give `result_tool_name=` or another `name=`")

@@ -38,7 +38,18 @@ class Override(Generic[DepsT]):
 
     @contextmanager
     def set(self, overrides: Overrides[DepsT]) -> Generator[None]:
-        """Put `overrides` over those of the blocks around."""
+        """Put `overrides` over those of the blocks around.
+
+        Raises:
+            TypeError: there is nothing of that name to override.
+        """
+        unknown = overrides.keys() - Overrides.__annotations__.keys()
+        if unknown:
+            message = (
+                f"an agent has nothing to override named {', '.join(sorted(unknown))}; "
+                f"there are {', '.join(Overrides.__annotations__)}"
+            )
+            raise TypeError(message)
         token = self._now.set({**self._now.get(), **overrides})
         try:
             yield

@@ -22,7 +22,7 @@ def count_tool_retries(
     """
     failed = {answer.tool_name or "": answer for answer in answers if isinstance(answer, RetryPromptPart)}
     counts = dict(before)
-    for name in {answer.tool_name or "" for answer in answers}:
+    for name in dict.fromkeys(answer.tool_name or "" for answer in answers):
         if name in failed:
             counts[name] = counts.get(name, 0) + 1
             _check(f"tool {name!r}", counts[name], max_retries(name), failed[name])

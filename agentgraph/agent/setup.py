@@ -138,7 +138,7 @@ class RunSetup(Generic[ResultT]):
         stored = StoredOptions.load(record.options)
         options = resumed(record.run_id, stored, ask.options, ask.result_type)
         config = replace(self._config(options), end_strategy=stored.end_strategy)
-        held = replace(stored, settings=stored_settings(options), limits=options.get("usage_limits"))
+        held = StoredOptions.of(options, ask.result_type, stored.end_strategy)
         execution = await scheduler.resume(self.graph, record, config, held.dump())
         usage = options.get("usage")
         if usage is not None:
@@ -162,11 +162,6 @@ class RunSetup(Generic[ResultT]):
             result_retries=self.result_retries,
             end_strategy=self.end_strategy,
         )
-
-
-def stored_settings(options: RunOptions[Any]) -> ModelSettings | None:
-    """The settings of a run as far as they are kept."""
-    return StoredOptions.of(options, None, "early").settings
 
 
 def _fill(usage: Usage, totals: Usage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import ForwardRef, TypeVar
 
 __all__ = ["spelled_out"]
 
@@ -19,12 +19,17 @@ def spelled_out(options: type, defaults: Mapping[str, object]) -> Callable[[F], 
         kept = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
         spelled = [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=options.__annotations__[name]
+                name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=_words(annotation)
             )
-            for name in options.__annotations__
+            for name, annotation in options.__annotations__.items()
         ]
         # functools.wraps-like assignment: every function takes attributes, only the type Callable does not say so
         function.__signature__ = signature.replace(parameters=[*kept, *spelled])  # type: ignore[attr-defined]
         return function
 
     return decorate
+
+
+def _words(annotation: object) -> object:
+    # As the annotations of the other parameters are: the text that was written.
+    return annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation

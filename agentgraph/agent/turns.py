@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-from agentgraph.exceptions import GraphRuntimeError
+from agentgraph.exceptions import AgentRunError, GraphRuntimeError
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse
 from agentgraph.model import ModelRequestParameters
 from agentgraph.tools import prepare
@@ -110,4 +110,6 @@ async def failing(ctx: AgentContext[Any], work: Awaitable[T]) -> T:
         return await work
     except Exception as error:
         ctx.failure = error
+        if isinstance(error, AgentRunError):
+            error.messages = error.messages or tuple(ctx.state.message_history)
         raise
