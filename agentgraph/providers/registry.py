@@ -13,6 +13,8 @@ from .services import SERVICES
 __all__ = ["infer_provider", "settle_provider"]
 
 PROVIDERS: Mapping[str, str] = {
+    "anthropic": "anthropic:AnthropicProvider",
+    "bedrock": "bedrock:BedrockProvider",
     "cohere": "cohere:CohereProvider",
     "deepseek": "deepseek:DeepSeekProvider",
     "google-gla": "google_gla:GoogleGLAProvider",

@@ -27,6 +27,7 @@ def expected(record: JSON) -> JSON:
     """What a record says about its reply, as `summary` puts it."""
     wanted: JSON = record["expected"]
     usage: JSON = wanted["usage"]
+    names = ("reasoning_tokens", "thinking_tokens", "thoughts_tokens")  # one for each of the reference's habits
     return {
         "text": "".join(part["content"] for part in wanted["parts"] if part["kind"] == "text"),
         "thinking": "".join(part["content"] for part in wanted["parts"] if part["kind"] == "thinking"),
@@ -41,7 +42,7 @@ def expected(record: JSON) -> JSON:
         "cache_read": usage["cache_read_tokens"],
         "cache_write": usage["cache_write_tokens"],
         "input_audio": usage.get("input_audio_tokens", 0),
-        "reasoning": usage.get("details", {}).get("reasoning_tokens", 0),
+        "reasoning": sum(usage.get("details", {}).get(name, 0) for name in names),
         "model_name": wanted["model_name"],
         "finish_reason": wanted["finish_reason"],
         "id": wanted["provider_response_id"],

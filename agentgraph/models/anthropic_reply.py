@@ -1,0 +1,411 @@
+"""Replies of Anthropic's protocol, whole or in pieces, read by the same few lines.
+
+A whole message is taken as the events that a stream would have had, so both end in one mapping. Blocks that are neither
+text nor thought nor call of ours are kept as they came: see `service_blocks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, assert_never
+
+from pydantic import ConfigDict, Discriminator, Tag
+from pydantic_core import from_json
+
+from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
+from agentgraph.messages import (
+    FinishReason,
+    ModelResponse,
+    ModelResponseStreamEvent,
+    ReplyBuilder,
+    TextPart,
+    ThinkingPart,
+)
+from agentgraph.usage import Usage
+
+from .anthropic_usage import usage_of
+from .origin import marked
+from .service_blocks import SERVICE_BLOCKS, place_in, placed
+from .wire import JSON, Wire, as_object, as_text, error_inside, read
+
+__all__ = ["REDACTED", "MessageReply", "decode"]
+
+SYSTEM = "anthropic"
+REDACTED = "redacted_thinking"
+"""The id of a thought that came encrypted, its signature being all there is of it."""
+FINISH: Mapping[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_call",
+    "refusal": "content_filter",
+}
+TOLD = frozenset({"pause_turn", "refusal", "model_context_window_exceeded"})
+"""Reasons that say more than our word for them; `provider_details` keeps them."""
+STATUSES: Mapping[str, int] = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""https://docs.anthropic.com/en/api/errors: an error inside a stream has only its type."""
+
+
+class _Text(Wire):
+    text: str
+    citations: list[JSON] | None = None
+
+
+class _Thinking(Wire):
+    thinking: str
+    signature: str | None = None
+
+
+class _Redacted(Wire):
+    data: str
+
+
+class _Call(Wire):
+    id: str | None = None
+    name: str
+    input: JSON | None = None
+
+
+class _Other(Wire):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+def _kind(*known: str) -> Discriminator:
+    def kind(value: object) -> str:
+        found = as_object(value).get("type")
+        return found if found in known else "other"
+
+    return Discriminator(kind)
+
+
+_Block = Annotated[
+    Annotated[_Text, Tag("text")]
+    | Annotated[_Thinking, Tag("thinking")]
+    | Annotated[_Redacted, Tag("redacted_thinking")]
+    | Annotated[_Call, Tag("tool_use")]
+    | Annotated[_Other, Tag("other")],
+    _kind("text", "thinking", "redacted_thinking", "tool_use"),
+]
+
+
+class _TextDelta(Wire):
+    text: str
+
+
+class _ThinkingDelta(Wire):
+    thinking: str
+
+
+class _Signature(Wire):
+    signature: str
+
+
+class _Input(Wire):
+    partial_json: str
+
+
+class _Citation(Wire):
+    citation: JSON
+
+
+_Delta = Annotated[
+    Annotated[_TextDelta, Tag("text_delta")]
+    | Annotated[_ThinkingDelta, Tag("thinking_delta")]
+    | Annotated[_Signature, Tag("signature_delta")]
+    | Annotated[_Input, Tag("input_json_delta")]
+    | Annotated[_Citation, Tag("citations_delta")]
+    | Annotated[_Other, Tag("other")],
+    _kind("text_delta", "thinking_delta", "signature_delta", "input_json_delta", "citations_delta"),
+]
+
+
+class _End(Wire):
+    """How a message ends: fields of a whole one, and of the delta of a streamed one."""
+
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: JSON | None = None
+    container: JSON | None = None
+
+
+class _Begin(Wire):
+    id: str | None = None
+    model: str | None = None
+    usage: JSON | None = None
+
+
+class _Whole(_Begin, _End):
+    content: list[_Block] | None = None
+    error: JSON | None = None
+
+
+class _Kind(Wire):
+    type: str
+
+
+class _MessageStart(Wire):
+    message: _Begin
+
+
+class _BlockStart(Wire):
+    index: int
+    content_block: _Block
+
+
+class _BlockDelta(Wire):
+    index: int
+    delta: _Delta
+
+
+class _BlockStop(Wire):
+    index: int
+
+
+class _MessageDelta(Wire):
+    delta: _End
+    usage: JSON | None = None
+
+
+class _Error(Wire):
+    error: JSON
+
+
+@dataclass(eq=False)
+class _Open:
+    """A block that has begun."""
+
+    key: int
+    place: int
+    service: JSON | None = None
+    """The block itself, if it is none of ours."""
+    pieces: list[str] = field(default_factory=list[str])
+    """Of the input of a service's call."""
+
+
+def decode(body: str | bytes, model_name: str) -> tuple[ModelResponse, Usage]:
+    """A whole reply.
+
+    Raises:
+        ModelHTTPError: the body is an error that came with a status of success.
+        UnexpectedModelBehavior: the body is no reply.
+    """
+    reply = MessageReply(model_name)
+    reply.add_whole(body)
+    return reply.response(), reply.usage()
+
+
+class MessageReply:
+    """One reply being put together."""
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+        """The model asked, then the model that the service says has answered."""
+        self.timestamp = datetime.now(UTC)
+        """When the reply was begun; the service does not tell."""
+        self.ended = False
+        """Whether the message was said to have stopped."""
+        self._begun = False
+        self._finish: str | None = None
+        self._builder = ReplyBuilder()
+        self._blocks = 0
+        self._open: dict[int, _Open] = {}
+        self._apart = False
+        """Whether the next text is a part of its own, since something that is no part came before it."""
+        self._sealed = False
+        self._id: str | None = None
+        self._details: JSON = {}
+        self._usage: JSON = {}
+
+    @property
+    def lacks(self) -> str | None:
+        """What is wrong with a stream that ends here."""
+        if not self._begun:
+            return "holds no message"
+        return None if self.ended or self._finish is not None else "is cut off"
+
+    def add(self, body: str) -> list[ModelResponseStreamEvent]:
+        """Take the data of an event.
+
+        Raises:
+            ModelHTTPError: it is an error of a known type.
+            UnexpectedModelBehavior: it is any other error, or nothing that this protocol has.
+        """
+        match read(_Kind, body, self.model_name).type:
+            case "message_start":
+                self._begin(read(_MessageStart, body, self.model_name).message)
+            case "content_block_start":
+                start = read(_BlockStart, body, self.model_name)
+                return self._start(start.index, start.content_block)
+            case "content_block_delta":
+                delta = read(_BlockDelta, body, self.model_name)
+                return self._add(self._opened(delta.index, body), delta.delta)
+            case "content_block_stop":
+                self._stop(self._opened(read(_BlockStop, body, self.model_name).index, body), body)
+            case "message_delta":
+                end = read(_MessageDelta, body, self.model_name)
+                self._end(end.delta, end.usage)
+            case "message_stop":
+                self.ended = True
+            case "error":
+                raise _error(read(_Error, body, self.model_name).error, self.model_name, body)
+            case _:
+                pass
+        return []
+
+    def add_whole(self, body: str | bytes) -> None:
+        """Take a whole message.
+
+        Raises:
+            ModelHTTPError: it is an error of a known type.
+            UnexpectedModelBehavior: it is any other error, or no message.
+        """
+        message = read(_Whole, body, self.model_name)
+        if message.error is not None:
+            raise _error(message.error, self.model_name, body)
+        if message.content is None:
+            raise UnexpectedModelBehavior(f"the reply of {self.model_name!r} holds no content", as_text(body))
+        self._begin(message)
+        for index, block in enumerate(message.content):
+            self._start(index, block)
+            self._stop(self._open[index], as_text(body))
+        self._end(message, None)
+
+    def response(self) -> ModelResponse:
+        """The reply so far."""
+        details = deepcopy(self._details)
+        return ModelResponse(
+            self._builder.parts,
+            self.model_name,
+            self.timestamp,
+            finish_reason=FINISH.get(self._finish or ""),
+            provider_response_id=self._id,
+            provider_details=marked(SYSTEM, details) if details or self._sealed else None,
+        )
+
+    def usage(self) -> Usage:
+        """The usage so far."""
+        return usage_of(self._usage)
+
+    def _begin(self, message: _Begin) -> None:
+        self._begun = True
+        self._id = message.id or self._id
+        self.model_name = message.model or self.model_name
+        self._count(message.usage)
+
+    def _end(self, end: _End, usage: JSON | None) -> None:
+        self._finish = end.stop_reason or self._finish
+        told = {"stop_sequence": end.stop_sequence, "stop_details": end.stop_details, "container": end.container}
+        if end.stop_reason in TOLD:
+            told["stop_reason"] = end.stop_reason
+        self._details |= {name: value for name, value in told.items() if value is not None}
+        self._count(usage)
+
+    def _count(self, usage: JSON | None) -> None:
+        # The end of a stream counts anew what its start has counted, but not all of it.
+        self._usage |= {name: value for name, value in (usage or {}).items() if value is not None}
+
+    def _start(self, index: int, block: _Block) -> list[ModelResponseStreamEvent]:
+        opened = self._open[index] = _Open(self._blocks, place_in(self._builder.parts))
+        self._blocks += 1
+        match block:
+            case _Text():
+                self._cite(block.citations)
+                return self._text(opened, block.text)
+            case _Thinking():
+                self._sealed = True
+                thought = ThinkingPart(block.thinking, signature=block.signature or None)
+                return self._builder.part(opened.key, thought)
+            case _Redacted():
+                self._sealed = True
+                return self._builder.part(opened.key, ThinkingPart("", REDACTED, block.data))
+            case _Call():
+                return self._builder.tool_call(opened.key, name=block.name, args=block.input, call_id=block.id)
+            case _Other():
+                self._apart = True
+                opened.service = dict(block.model_extra or {})
+                return []
+            case _:
+                assert_never(block)
+
+    def _add(self, opened: _Open, delta: _Delta) -> list[ModelResponseStreamEvent]:
+        match delta:
+            case _TextDelta():
+                return self._text(opened, delta.text)
+            case _ThinkingDelta():
+                return self._builder.thinking(delta.thinking)
+            case _Signature():
+                return self._builder.thinking(signature=delta.signature)
+            case _Input():
+                if opened.service is None:
+                    return self._builder.tool_call(opened.key, args=delta.partial_json)
+                opened.pieces.append(delta.partial_json)
+            case _Citation():
+                self._cite([delta.citation])
+            case _Other():
+                _grow(opened.service, delta.model_extra or {})
+            case _:
+                assert_never(delta)
+        return []
+
+    def _stop(self, opened: _Open, body: str) -> None:
+        if opened.service is None:
+            return
+        if any(opened.pieces):
+            opened.service["input"] = self._input(opened, body)
+        self._details.setdefault(SERVICE_BLOCKS, []).append(placed(opened.place, opened.service))
+
+    def _input(self, opened: _Open, body: str) -> object:
+        with suppress(ValueError):
+            return from_json("".join(opened.pieces))
+        raise UnexpectedModelBehavior(
+            f"the reply of {self.model_name!r} calls a tool of its service with arguments that are no JSON", body
+        )
+
+    def _text(self, opened: _Open, text: str) -> list[ModelResponseStreamEvent]:
+        if not (text and self._apart):
+            return self._builder.text(text)
+        self._apart = False
+        return self._builder.part(opened.key, TextPart(text))
+
+    def _cite(self, citations: list[JSON] | None) -> None:
+        if citations:
+            self._details.setdefault("citations", []).extend(citations)
+
+    def _opened(self, index: int, body: str) -> _Open:
+        opened = self._open.get(index)
+        if opened is None:
+            raise UnexpectedModelBehavior(
+                f"the reply of {self.model_name!r} goes on with block {index}, which it has not begun", body
+            )
+        return opened
+
+
+def _grow(block: JSON | None, delta: JSON) -> None:
+    """Add what comes later to a block that is kept as it is: text to text, anything else as it comes."""
+    if block is None:
+        return
+    for name, value in delta.items():
+        if name != "type":
+            before = block.get(name)
+            block[name] = before + value if isinstance(before, str) and isinstance(value, str) else value
+
+
+def _error(error: JSON, model_name: str, body: str | bytes) -> ModelHTTPError | UnexpectedModelBehavior:
+    return error_inside(STATUSES.get(str(error.get("type"))), model_name, body)

@@ -1,0 +1,180 @@
+"""A conversation as the body of a request for a message. Pure: the same arguments, the same body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import assert_never
+
+from agentgraph.messages import (
+    ModelMessage,
+    ModelRequestPart,
+    ModelResponse,
+    RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from agentgraph.model import ModelRequestParameters, ToolDefinition
+from agentgraph.settings import ModelSettings
+
+from .anthropic_content import user_blocks
+from .anthropic_reply import REDACTED
+from .anthropic_settings import cache_mark, encode_settings
+from .arguments import arguments_of
+from .call_ids import fitted_id
+from .choice import ToolChoice, tool_choice
+from .claude import claude_profile, is_own_thought
+from .extra import with_extra_body
+from .service_blocks import with_service_blocks
+from .turns import system_prompts, turns
+from .wire import JSON
+
+__all__ = ["encode", "streamed"]
+
+SYSTEM = "anthropic"
+CALL_ID = re.compile(r"[A-Za-z0-9_-]+")
+ID_LENGTH = 32
+
+
+def encode(
+    model_name: str,
+    messages: Sequence[ModelMessage],
+    settings: ModelSettings | None,
+    parameters: ModelRequestParameters,
+) -> JSON:
+    """The body of a request for a whole reply.
+
+    Raises:
+        UserError: the protocol cannot express a content or a setting.
+    """
+    settings = settings or {}
+    fields = encode_settings(settings, claude_profile(model_name))
+    body = {
+        "model": model_name,
+        "messages": _messages(messages, model_name, settings),
+        "stream": False,
+        **_system(messages, settings),
+        **_tools(settings, tool_choice(settings, parameters), forced=_can_be_forced(fields)),
+        **fields,
+    }
+    return with_extra_body(body, settings)
+
+
+def streamed(body: JSON) -> JSON:
+    """The same request for a streamed reply."""
+    return {**body, "stream": True}
+
+
+def _messages(messages: Sequence[ModelMessage], model_name: str, settings: ModelSettings) -> list[JSON]:
+    roles = {"user": "user", "model": "assistant"}
+    sides = turns(messages, _said, lambda reply: _replied(reply, model_name))
+    if sides and sides[-1][0] == "user":
+        last = sides[-1][1]
+        last[-1] = {**last[-1], **cache_mark(settings, "messages")}
+    return [{"role": roles[side], "content": blocks} for side, blocks in sides]
+
+
+def _system(messages: Sequence[ModelMessage], settings: ModelSettings) -> JSON:
+    prompts = system_prompts(messages)
+    if not prompts:
+        return {}
+    blocks: list[JSON] = [{"type": "text", "text": prompt} for prompt in prompts]
+    mark = cache_mark(settings, "system")
+    if len(prompts) == 1 and not mark:
+        return {"system": prompts[0]}
+    blocks[-1] |= mark
+    return {"system": blocks}
+
+
+def _said(part: ModelRequestPart) -> list[JSON]:
+    match part:
+        case UserPromptPart():
+            return user_blocks(part.content)
+        case ToolReturnPart():
+            return [_result(part.tool_call_id, part.model_response_str(), is_error=False)]
+        case RetryPromptPart():
+            if part.tool_name is None:
+                return user_blocks(part.model_response())
+            return [_result(part.tool_call_id, part.model_response(), is_error=True)]
+        case SystemPromptPart():
+            return []
+        case _:
+            assert_never(part)
+
+
+def _result(call_id: str | None, text: str, *, is_error: bool) -> JSON:
+    # A block of text must not be empty, but a result may have no content.
+    content = {"content": user_blocks(text)} if text.strip() else {}
+    return {"type": "tool_result", "tool_use_id": _id(call_id), **content, "is_error": is_error}
+
+
+def _replied(reply: ModelResponse, model_name: str) -> list[JSON]:
+    own = is_own_thought(reply, model_name, SYSTEM)
+
+    def block(part: TextPart | ThinkingPart | ToolCallPart) -> list[JSON]:
+        match part:
+            case TextPart():
+                return [{"type": "text", "text": part.content}] if part.content.strip() else []
+            case ThinkingPart():
+                return _thought(part) if own else []
+            case ToolCallPart():
+                call = {"id": _id(part.tool_call_id), "name": part.tool_name, "input": arguments_of(part)}
+                return [{"type": "tool_use", **call}]
+            case _:
+                assert_never(part)
+
+    return with_service_blocks(reply, SYSTEM, block)
+
+
+def _thought(part: ThinkingPart) -> list[JSON]:
+    if not part.signature:  # cut off before its end; without its seal it would be refused
+        return []
+    if part.id is None:
+        return [{"type": "thinking", "thinking": part.content, "signature": part.signature}]
+    return [{"type": "redacted_thinking", "data": part.signature}] if part.id == REDACTED else []
+
+
+def _id(call_id: str | None) -> str:
+    return fitted_id(call_id or "", CALL_ID, ID_LENGTH)
+
+
+def _can_be_forced(fields: JSON) -> bool:
+    """Whether a call can be demanded: not together with thinking by a budget."""
+    kind: object = fields.get("thinking", {}).get("type")
+    return kind != "enabled"
+
+
+def _tools(settings: ModelSettings, choice: ToolChoice, *, forced: bool) -> JSON:
+    given: JSON = dict(settings)
+    offered = choice.allowed if len(choice.named) > 1 else choice.tools
+    own = [_tool(tool) for tool in offered]
+    tools: list[JSON] = [*given.get("anthropic_service_tools", []), *own]
+    if not tools:
+        return {}
+    tools[-1] = {**tools[-1], **cache_mark(settings, "tools")}
+    if not own:
+        return {"tools": tools}
+    wanted = _choice(choice, forced=forced)
+    if settings.get("parallel_tool_calls") is False and choice.mode != "none":
+        wanted["disable_parallel_tool_use"] = True
+    return {"tools": tools, "tool_choice": wanted}
+
+
+def _choice(choice: ToolChoice, *, forced: bool) -> JSON:
+    match choice.mode:
+        case "none" | "auto":
+            return {"type": choice.mode}
+        case "required":
+            if not forced:
+                return {"type": "auto"}
+            return {"type": "tool", "name": choice.named[0]} if len(choice.named) == 1 else {"type": "any"}
+        case _:
+            assert_never(choice.mode)
+
+
+def _tool(tool: ToolDefinition) -> JSON:
+    return {"name": tool.name, "description": tool.description, "input_schema": tool.parameters_json_schema}

@@ -1,0 +1,103 @@
+"""Settings of Anthropic's protocol: those of every model, those of its own, and how both become fields and headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from agentgraph.settings import ModelSettings
+
+from .claude import ClaudeProfile, thinking_fields
+from .wire import JSON
+
+__all__ = ["AnthropicModelSettings", "CacheFor", "cache_mark", "encode_headers", "encode_settings"]
+
+CacheFor: TypeAlias = bool | Literal["5m", "1h"]
+"""Whether, or for how long, what comes up to a place is kept in the service's cache; True: its own five minutes."""
+
+
+class AnthropicModelSettings(ModelSettings, total=False):
+    """Settings that Anthropic's protocol has beside the common ones; most are the field without `anthropic_`."""
+
+    anthropic_metadata: dict[str, Any]  # Any: JSON
+    """What the request is about, such as `{"user_id": …}`: your own opaque id of the person asking."""
+    anthropic_top_k: int
+    """Choose only among so many of the likeliest tokens."""
+    anthropic_thinking: dict[str, Any]  # Any: JSON
+    """The protocol's own field for thinking; wins over `thinking`."""
+    anthropic_effort: Literal["low", "medium", "high", "xhigh", "max"]
+    """How much effort the whole reply is worth; wins over that of `thinking`."""
+    anthropic_service_tier: Literal["auto", "standard_only"]
+    """Whether capacity that was bought beforehand may serve the request."""
+    anthropic_container: str | dict[str, Any]  # Any: JSON
+    """The container that the service runs code in, from the `provider_details` of an earlier reply."""
+    anthropic_mcp_servers: list[dict[str, Any]]  # Any: JSON
+    """Servers whose tools the service calls by itself."""
+    anthropic_context_management: dict[str, Any]  # Any: JSON
+    """How the service shortens a long conversation."""
+    anthropic_service_tools: list[dict[str, Any]]  # Any: JSON
+    """Tools that the service runs by itself, as it defines them; they are offered beside those of the request."""
+    anthropic_betas: list[str]
+    """Features to switch on, by their names in the header `anthropic-beta`."""
+    anthropic_cache_tools: CacheFor
+    """Cache the definitions of the tools."""
+    anthropic_cache_system: CacheFor
+    """Cache the system prompts, and the tools with them."""
+    anthropic_cache_messages: CacheFor
+    """Cache the whole conversation up to its end."""
+
+
+VERSION = "2023-06-01"
+"""The version of the API that all of this is written for: https://docs.anthropic.com/en/api/versioning"""
+PREFIX = "anthropic_"
+SAME = ("temperature", "top_p", "stop_sequences")
+PREFIXED = ("metadata", "top_k", "thinking", "service_tier", "container", "mcp_servers", "context_management")
+SAMPLING = frozenset({"temperature", "top_p", "top_k"})
+LEAST_TOP_P = 0.95
+"""Thinking goes together with no temperature, no `top_k` and no smaller `top_p`."""
+
+
+def encode_settings(settings: ModelSettings, profile: ClaudeProfile) -> JSON:
+    """The fields that the settings stand for, but for those about tools and caching."""
+    given: Mapping[str, object] = dict(settings)
+    body: JSON = {name: given[name] for name in SAME if name in given}
+    bound = settings.get("max_tokens")
+    if "thinking" in given:
+        body |= thinking_fields(given["thinking"], profile, bound or profile.max_tokens)
+    body |= {name: given[PREFIX + name] for name in PREFIXED if PREFIX + name in given}
+    if "anthropic_effort" in given:
+        body["output_config"] = {"effort": given["anthropic_effort"]}
+    budget: int = body.get("thinking", {}).get("budget_tokens", 0)
+    # A budget is part of the reply's bound and has to be smaller.
+    spare = profile.max_tokens if budget < profile.max_tokens else budget + profile.max_tokens
+    body["max_tokens"] = spare if bound is None else bound
+    return _without_sampling(body, profile)
+
+
+def encode_headers(settings: ModelSettings) -> dict[str, str]:
+    """The headers beside the key: the version of the API, features, and those that the caller adds."""
+    given: Mapping[str, Any] = dict(settings)  # Any: the type of one key is known below
+    betas: list[str] = given.get("anthropic_betas", [])
+    beta = {"anthropic-beta": ",".join(betas)} if betas else {}
+    return {"anthropic-version": VERSION, **beta, **settings.get("extra_headers", {})}
+
+
+def cache_mark(settings: ModelSettings, place: Literal["tools", "system", "messages"]) -> JSON:
+    """The field that marks a block as the last one to cache; empty if this place is not cached."""
+    given: Mapping[str, Any] = dict(settings)  # Any: the type of one key is known below
+    wanted: CacheFor = given.get(f"anthropic_cache_{place}", False)
+    if not wanted:
+        return {}
+    ttl = {} if wanted is True else {"ttl": wanted}
+    return {"cache_control": {"type": "ephemeral", **ttl}}
+
+
+def _without_sampling(body: JSON, profile: ClaudeProfile) -> JSON:
+    """The fields without those that the model refuses."""
+    thinks = body.get("thinking", {}).get("type", "disabled") != "disabled"
+    refused: set[str] = set()
+    if thinks:
+        refused = {"temperature", "top_k"} | ({"top_p"} if body.get("top_p", 1) < LEAST_TOP_P else set())
+    if not profile.sampling:
+        refused |= SAMPLING
+    return {name: value for name, value in body.items() if name not in refused}

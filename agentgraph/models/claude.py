@@ -1,0 +1,89 @@
+"""What Claude models take, wherever they are served.
+
+The rules follow the version in the name. They are those of https://docs.anthropic.com/en/docs/build-with-claude, pages
+"extended thinking", "adaptive thinking" and "effort", and of the model overview.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from agentgraph.messages import ModelResponse
+
+from .effort import effort_of
+from .origin import made_by
+from .wire import JSON
+
+__all__ = ["ClaudeProfile", "claude_profile", "is_own_thought", "thinking_fields"]
+
+SERVED_BY = ("anthropic", "bedrock")
+VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
+BUDGETS = {"low": 2048, "medium": 10_000, "high": 24_000}
+"""Tokens of thinking for an effort, where a model wants a budget."""
+LEAST_BUDGET = 1024
+LEFT_TO_ANSWER = 1024
+"""Tokens of the whole reply that a budget of our own choosing leaves to the answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaudeProfile:
+    """What one model takes."""
+
+    budgets: bool = True
+    """Whether thinking can be given a budget in tokens."""
+    efforts: bool = False
+    """Whether thinking can be left to the model, with an effort."""
+    sampling: bool = True
+    """Whether temperature and its like are taken."""
+    max_tokens: int = 32_000
+    """The bound of a reply where the caller sets none."""
+
+
+OTHERS = ClaudeProfile(max_tokens=8192)
+"""Models of other makers, which some services offer by Anthropic's protocol."""
+NEWEST = ClaudeProfile(budgets=False, efforts=True, sampling=False)
+PROFILES = (
+    ((3, 5), ClaudeProfile(budgets=False, max_tokens=4096)),
+    ((3, 7), ClaudeProfile(budgets=False, max_tokens=8192)),
+    ((4, 6), ClaudeProfile()),
+    ((4, 7), ClaudeProfile(efforts=True)),
+)
+"""By the first version that a profile does not hold for."""
+
+
+def claude_profile(model_name: str) -> ClaudeProfile:
+    """What the model of this name takes; a Claude whose name has no version is taken for one of the newest."""
+    if "claude" not in model_name:
+        return OTHERS
+    found = VERSION.search(model_name)
+    if found is None:
+        return NEWEST
+    version = (int(found[1]), int(found[2] or 0))
+    return next((profile for bound, profile in PROFILES if version < bound), NEWEST)
+
+
+def thinking_fields(asked: object, profile: ClaudeProfile, max_tokens: int | None) -> JSON:
+    """The fields that ask for thinking: `thinking`, and `output_config` where it has an effort.
+
+    Args:
+        asked: an effort or a budget, as in `ModelSettings`.
+        profile: what the model takes.
+        max_tokens: the bound of the whole reply; the budget of an effort stays below it.
+    """
+    if profile.efforts and not (profile.budgets and isinstance(asked, int)):
+        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort_of(asked)}}
+    if not profile.budgets:
+        return {}
+    budget = asked if isinstance(asked, int) else BUDGETS.get(str(asked), BUDGETS["high"])
+    if max_tokens is not None and not isinstance(asked, int):
+        budget = min(budget, max_tokens - LEFT_TO_ANSWER)
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= LEAST_BUDGET else {}
+
+
+def is_own_thought(reply: ModelResponse, model_name: str, system: str) -> bool:
+    """Whether the reply's sealed thoughts may go to this model: to itself, and from Claude to any Claude."""
+    if made_by(reply, system) and reply.model_name == model_name:
+        return True
+    by_claude = "claude" in (reply.model_name or "") and any(made_by(reply, service) for service in SERVED_BY)
+    return by_claude and "claude" in model_name
