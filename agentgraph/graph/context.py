@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic
+from typing import Any, Generic, overload
 
 from typing_extensions import TypeVar
 
@@ -41,7 +41,11 @@ class GraphRunContext(Generic[StateT, DepsT]):
     failure: BaseException | None = field(default=None, repr=False)
     """What a node raised outside of its turn, in a stream of its own: it fails the run; a caller's error cancels."""
 
-    async def once(self, key: str, fn: Callable[..., Awaitable[T] | T], *args: Any) -> T:
+    @overload
+    async def once(self, key: str, fn: Callable[..., Awaitable[T]], *args: Any) -> T: ...
+    @overload
+    async def once(self, key: str, fn: Callable[..., T], *args: Any) -> T: ...
+    async def once(self, key: str, fn: Callable[..., Any], *args: Any) -> Any:  # Any: the overloads tell
         """Call `fn(*args)` once for this step and `key`, even if the step runs again after a crash.
 
         Its value is journaled before this returns; when the step runs again, it comes from the journal. It has the
