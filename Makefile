@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := $(wildcard agentgraph tests benchmarks diagrams)
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo test check bench diagrams format lint types layers coverage
+.PHONY: setup demo test check bench diagrams docs format lint types layers coverage
 
 setup: .venv/.dev
 
@@ -14,13 +14,16 @@ demo: .venv/.run
 test: .venv/.dev
 	$(BIN)/python -m pytest
 
-check: lint types layers coverage
+check: lint types layers coverage docs
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks
 
 diagrams: .venv/.dev
 	$(BIN)/python diagrams/make.py
+
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: .venv/.dev
 	$(BIN)/ruff format $(SOURCES)
@@ -40,7 +43,8 @@ layers: .venv/.dev
 coverage: .venv/.dev
 	$(BIN)/python -m pytest --cov
 
-# Stamps: .run holds what `agentgraph` needs to run, .dev the tools besides. Both are renewed when pyproject.toml changes.
+# Stamps: .run holds what `agentgraph` needs to run, .dev the tools besides, .docs what builds the manual. All are renewed
+# when pyproject.toml changes.
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -53,3 +57,8 @@ coverage: .venv/.dev
 	@echo "installing agentgraph and its development tools into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,dev]'
 	@touch $@ .venv/.run
+
+.venv/.docs: pyproject.toml | .venv/bin/python
+	@echo "installing what builds the manual into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
