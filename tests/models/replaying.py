@@ -1,0 +1,103 @@
+"""Plays recorded answers to the real clients, and cuts recorded streams anew."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TypeAlias
+
+import httpx
+
+from agentgraph.exceptions import AgentRunError, ModelHTTPError
+from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse, UserPromptPart
+from agentgraph.model import Model, ModelRequestParameters
+from agentgraph.models.sse import Event, decode_events
+from agentgraph.usage import Usage
+from tests.models.recordings import JSON, body_of, expected, records, summary
+
+PROMPT: list[ModelMessage] = [ModelRequest([UserPromptPart("Hello")])]
+ASK = ModelRequestParameters()
+SMALL = 3000
+"""Bytes up to which a stream is cut at every place."""
+
+MakeModel: TypeAlias = Callable[[JSON, httpx.AsyncClient], Model]
+"""A model for a record, and a client that answers with what was recorded."""
+
+
+class Chunks(httpx.AsyncByteStream):
+    def __init__(self, *chunks: bytes) -> None:
+        self._chunks = chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk
+
+
+def bytes_of(record: JSON) -> bytes:
+    response: JSON = record["response"]
+    return base64.b64decode(response["base64"]) if "base64" in response else body_of(record).encode()
+
+
+def client_answering(record: JSON) -> httpx.AsyncClient:
+    response = record["response"]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(response["status"], headers=response["headers"], stream=Chunks(bytes_of(record)))
+
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+
+async def read(record: JSON, model: Model) -> tuple[ModelResponse, Usage]:
+    if not record["stream"]:
+        return await model.request(PROMPT, None, ASK)
+    async with model.request_stream(PROMPT, None, ASK) as reply:
+        async for _ in reply:
+            pass
+        return reply.get(), reply.usage()
+
+
+async def disagreements(record: JSON, model: Model) -> set[str]:
+    """The fields in which our reading of a record differs from the reference."""
+    error = record["expected"].get("error")
+    try:
+        found = summary(*await read(record, model))
+    except ModelHTTPError as failure:
+        return set() if error is not None and error["status"] == failure.status_code else {"error"}
+    except AgentRunError:
+        return {"error"}
+    if error is not None:
+        return {"error"}
+    wanted = expected(record)
+    return {name for name in wanted if wanted[name] != found[name]}
+
+
+async def check(chosen: list[JSON], make: MakeModel, argued: Mapping[str, set[str]]) -> None:
+    """Read the records; only the fields that are argued, by a record's id, differ from the reference."""
+    differing = {record["id"]: await disagreements(record, make(record, client_answering(record))) for record in chosen}
+    agreeing = [name for name, fields in differing.items() if not fields]
+    print(f"{len(agreeing)} of {len(chosen)} records agree")  # noqa: T201 - what `pytest -s` is asked for
+    assert {name: fields for name, fields in differing.items() if fields} == {
+        record["id"]: argued[record["id"]] for record in chosen if record["id"] in argued
+    }
+
+
+async def events_of(*chunks: bytes) -> list[Event]:
+    async def source() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+    return [event async for event in decode_events(source())]
+
+
+def streams(name: str) -> tuple[bytes, ...]:
+    """The event streams of a file of recordings."""
+    return tuple(body_of(record).encode() for record in records(name) if "text" in record["response"])
+
+
+async def check_cuts(name: str) -> None:
+    """Small streams cut at every byte, and all of them byte by byte, hold the same events."""
+    for stream in streams(name):
+        whole = await events_of(stream)
+        assert await events_of(*(stream[i : i + 1] for i in range(len(stream)))) == whole
+        for cut in range(1, len(stream)) if len(stream) < SMALL else ():
+            assert await events_of(stream[:cut], stream[cut:]) == whole
