@@ -36,7 +36,7 @@ from agentgraph.exceptions import AgentRunError, ModelHTTPError, UnexpectedModel
 from agentgraph.providers import Provider, RetrySettings
 from agentgraph.providers.clients import cached_async_http_client
 
-from .sse import Event, decode_events
+from .sse import SSE, Event, Framing
 
 __all__ = ["Call", "EventStream", "cached_async_http_client", "event_stream", "fetch", "retry_after"]
 
@@ -109,16 +109,16 @@ async def fetch(call: Call) -> str:
 class EventStream(AsyncIterator[Event]):
     """The events of a streamed answer; see `event_stream`."""
 
-    def __init__(self, call: Call, response: httpx.Response) -> None:
+    def __init__(self, call: Call, response: httpx.Response, framing: Framing) -> None:
         self._call, self._response = call, response
         self._bytes = response.aiter_bytes()
         self._first = b""
         self._received = 0
         self._state: str = "open"
         # Events are decoded with replacement characters: what is no text has to be found before.
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._utf8 = codecs.getincrementaldecoder("utf-8")() if framing.is_text else None
         self._source = self._chunks()
-        self._events = decode_events(self._source)
+        self._events = framing.decode(self._source)
 
     async def __anext__(self) -> Event:
         event = await anext(self._events)
@@ -167,15 +167,16 @@ class EventStream(AsyncIterator[Event]):
         if self._received > MAX_BODY:
             return _too_long(self._call)
         try:
-            self._utf8.decode(chunk)
+            if self._utf8 is not None:
+                self._utf8.decode(chunk)
         except UnicodeDecodeError:
             return _no_text(self._call, chunk)
         return None
 
 
 @asynccontextmanager
-async def event_stream(call: Call) -> AsyncGenerator[EventStream]:
-    """Send a request that is answered by server-sent events; leaving the block closes the connection.
+async def event_stream(call: Call, framing: Framing = SSE) -> AsyncGenerator[EventStream]:
+    """Send a request that is answered by events; leaving the block closes the connection.
 
     Raises:
         ModelHTTPError: the status is a failing one.
@@ -186,9 +187,9 @@ async def event_stream(call: Call) -> AsyncGenerator[EventStream]:
     async def attempt() -> EventStream:
         response = await _send(call)
         try:
-            if "text/event-stream" not in response.headers.get("content-type", ""):
-                _expect(call, response, await _read(call, response), "event-stream")
-            stream = EventStream(call, response)
+            if framing.media_type not in response.headers.get("content-type", ""):
+                _expect(call, response, await _read(call, response), framing.media_type.partition("/")[2])
+            stream = EventStream(call, response, framing)
             await stream.prefetch()
         except BaseException:
             await response.aclose()

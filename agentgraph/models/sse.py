@@ -1,14 +1,15 @@
-"""Server-sent events out of bytes, cut anywhere."""
+"""Events out of bytes, cut anywhere: what a framing is, and the framing of server-sent events."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import httpx
 from httpx_sse import EventSource
 
-__all__ = ["Event", "decode_events"]
+__all__ = ["SSE", "Event", "Framing", "decode_events"]
 
 
 class Event(NamedTuple):
@@ -17,6 +18,16 @@ class Event(NamedTuple):
     name: str
     """Empty unless the service named it."""
     data: str
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a service cuts a stream into events."""
+
+    media_type: str
+    decode: Callable[[AsyncIterable[bytes]], AsyncGenerator[Event]]
+    is_text: bool = True
+    """Whether the bytes are text themselves, and not only what they hold."""
 
 
 class _Chunks(httpx.AsyncByteStream):
@@ -37,3 +48,6 @@ async def decode_events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[Event]:
     async for event in EventSource(response).aiter_sse():
         if event.data:
             yield Event(event.event, event.data)
+
+
+SSE = Framing("text/event-stream", decode_events)
