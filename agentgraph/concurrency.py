@@ -8,12 +8,13 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 import anyio
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import BlockingPortal
 
 __all__ = ["ThreadWaiter", "gather", "lone_error", "run_sync", "shielded"]
 
@@ -60,13 +61,13 @@ async def shielded(work: Awaitable[T]) -> T:
     No cancel scope reaches inside. asyncio's own `Task.cancel` does: there it is a `ThreadWaiter` that holds it back,
     which is where stores wait.
     """
-    token = _shield.set(True)
+    token, values = _shield.set(True), list[T]()
     try:
         with anyio.CancelScope(shield=True):
-            return await work
+            values.append(await work)
     finally:
         _shield.reset(token)
-    raise AssertionError  # a scope that nobody cancels ends with its block
+    return values[0]
 
 
 class ThreadWaiter(Generic[T]):
@@ -111,19 +112,19 @@ async def _outlasting_asyncio(event: anyio.Event) -> None:
             await event.wait()
         except asyncio.CancelledError as error:
             cancelled = error
-    task = asyncio.current_task() if cancelled is not None else None
-    if cancelled is not None and task is not None:
+    if cancelled is not None:
+        task = asyncio.current_task()
+        assert task is not None  # nothing else can be cancelled
         task.uncancel()  # asked once, it stays asked once: `asyncio.timeout` counts
         task.cancel(*cancelled.args)
 
 
 def _call_soon() -> Callable[[Callable[[], None]], object]:
     """How another thread gets a function called in the running event loop."""
-    trio = sys.modules.get("trio")
-    if trio is not None:
-        with suppress(RuntimeError):
-            call_soon: Callable[[Callable[[], None]], object] = trio.lowlevel.current_trio_token().run_sync_soon
-            return call_soon
+    with suppress(KeyError, RuntimeError):  # trio is not loaded, or is not what runs here
+        trio = sys.modules["trio"]
+        call_soon: Callable[[Callable[[], None]], object] = trio.lowlevel.current_trio_token().run_sync_soon
+        return call_soon
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
@@ -131,7 +132,7 @@ def _call_soon() -> Callable[[Callable[[], None]], object]:
 # reused. A call made on that very thread would wait for itself: it takes the portal one level up, and so may the calls
 # made inside that one. A context variable carries the level into tasks and worker threads.
 _level: ContextVar[int] = ContextVar("_level", default=0)
-_portals: list[tuple[int, int, BlockingPortal]] = []  # process id, thread id, portal; the index is the level
+_portals: list[tuple[int, BlockingPortal]] = []  # thread id and portal; the index is the level
 _portals_lock = threading.Lock()
 
 
@@ -163,18 +164,49 @@ def run_sync(function: Callable[[], Awaitable[T]]) -> T:
 def _portal() -> tuple[int, BlockingPortal]:
     level = _level.get()
     with _portals_lock:
-        if _portals and _portals[0][0] != os.getpid():
-            _portals.clear()  # a forked child has none of its parent's threads
-        if level < len(_portals) and _portals[level][1] == threading.get_ident():
+        if level < len(_portals) and _portals[level][0] == threading.get_ident():
             level += 1
         while len(_portals) <= level:
-            stack = ExitStack()
-            portal = stack.enter_context(start_blocking_portal("asyncio", name=f"agentgraph-{len(_portals)}"))
-            atexit.register(_close, stack, os.getpid())
-            _portals.append((os.getpid(), portal.call(threading.get_ident), portal))
-        return level, _portals[level][2]
+            portal, thread = _start_portal(f"agentgraph-{len(_portals)}")
+            _portals.append((thread.ident or 0, portal))
+        return level, _portals[level][1]
 
 
-def _close(stack: ExitStack, pid: int) -> None:
-    if pid == os.getpid():  # in a forked child there is no thread to end
-        stack.close()
+def _start_portal(name: str) -> tuple[BlockingPortal, threading.Thread]:
+    started: Future[BlockingPortal] = Future()
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            started.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    def run() -> None:
+        try:
+            anyio.run(serve)
+        except OSError as error:  # no event loop is to be had where no more files can be opened
+            started.set_exception(error)
+
+    # Not anyio's start_blocking_portal: what it returns ends the thread when it is collected, and a forked child, which
+    # has no such thread, would wait for it at its end.
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    portal = started.result()
+    atexit.register(_stop, portal, thread)
+    return portal, thread
+
+
+def _stop(portal: BlockingPortal, thread: threading.Thread) -> None:
+    portal.call(portal.stop, True)
+    thread.join()
+
+
+def _forget_portals() -> None:
+    """A forked child has none of its parent's threads, and perhaps a lock that one of them held."""
+    global _portals_lock  # noqa: PLW0603 - the portals are the process's own
+    _portals_lock = threading.Lock()
+    _portals.clear()
+    atexit.unregister(_stop)
+
+
+with suppress(AttributeError):  # where there is no fork
+    os.register_at_fork(after_in_child=_forget_portals)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
     "AgentRunError",
@@ -219,6 +220,9 @@ class RunNotResumable(RunError):
 
 class FallbackExceptionGroup(ExceptionGroup[Exception]):
     """Every model of a `FallbackModel` failed; `exceptions` holds one failure a model, in order."""
+
+    def derive(self, excs: Sequence[Any], /) -> Any:  # the overloads of the base, which no subclass can give
+        return FallbackExceptionGroup(self.message, excs)
 
 
 def _pretty(body: str) -> str:

@@ -20,7 +20,7 @@ class Appended:
     """Marks a state field, `Annotated[list[T], Appended]`, that is stored by items."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change(Generic[T]):
     """What became of a list since it was last stored."""
 

@@ -73,5 +73,5 @@ def _without_way_out(definitions: Mapping[str, NodeDefinition]) -> list[str]:
     for node_id, definition in definitions.items():
         if definition.problems or any(target not in definitions for target in definition.edges):
             graph.add_edge(node_id, END)  # where it leads is not known: mended, it may lead out
-    leads_out: set[str] = networkx.ancestors(graph, END)  # pyright: ignore[reportUnknownMemberType] - as above
+    leads_out: set[str] = networkx.ancestors(graph, END) | {END}  # pyright: ignore[reportUnknownMemberType] - as above
     return [f"{node_id} can never reach an End" for node_id in definitions if node_id not in leads_out]

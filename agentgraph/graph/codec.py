@@ -96,7 +96,9 @@ class Codec:
         }
         pending = reader.pending(fold, lists)
         inputs = {} if isinstance(pending, End) else self._inputs(pending, fold.fields)
-        return Restored(reader.make(self.state, {**fields, **lists}), pending, Ledger(self, lists=lists, inputs=inputs))
+        known = {name: small[name] for name in self.state.fields if name in small}
+        ledger = Ledger(self, small=known, lists=lists, inputs=inputs)
+        return Restored(reader.make(self.state, {**fields, **lists}), pending, ledger)
 
     def _inputs(self, node: Node, stored: Mapping[str, bytes]) -> dict[str, Input]:
         known = self.nodes[node.get_node_id()].fields.keys() & stored.keys()

@@ -12,7 +12,7 @@ from typing_extensions import TypeVar, Unpack
 
 from agentgraph.clock import new_run_id
 from agentgraph.concurrency import run_sync
-from agentgraph.exceptions import GraphRuntimeError, RunNotResumable, UserError
+from agentgraph.exceptions import RunNotResumable, UserError
 
 from .blueprint import Blueprint
 from .checks import to_networkx
@@ -56,9 +56,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         async with self.iter(start_node, **options) as run:
             async for _ in run:
                 pass
-        if run.result is None:
-            message = f"run {run.run_id!r} ended without an End"
-            raise GraphRuntimeError(message)
+        assert run.result is not None  # the iteration ends with an End, or raises
         return run.result
 
     def run_sync(

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from agentgraph.concurrency import gather, shielded
-from agentgraph.exceptions import GraphRuntimeError
+from agentgraph.exceptions import GraphRuntimeError, RunFenced, StoreError
 
 from .adapters import adapter_for
 from .store import ROOT, JournalKind, JournalRecord
@@ -33,7 +33,7 @@ T = TypeVar("T")
 JournalWriter = Callable[[JournalRecord], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: with them, Python 3.11 fails at `Once[T](…)`
 class Once(Generic[T]):
     """A call to be run once per step and key."""
 
@@ -89,10 +89,7 @@ class Journal:
 
     async def once_all(self, calls: Sequence[Once[T]]) -> list[T]:
         """Run a batch side by side, the value that comes last being held for the commit."""
-        keys = [call.key for call in calls]
-        if len(set(keys)) < len(keys):
-            message = f"the calls of one batch need a key of their own each; these keys came: {', '.join(keys)}"
-            raise GraphRuntimeError(message)
+        _check_keys([call.key for call in calls])
         missing = {call.key for call in calls if self._known(call) is None}
         if missing:
             await self._write_held()
@@ -109,7 +106,13 @@ class Journal:
                 self._held = partial(self._record, call, value)
             return value
 
-        return await gather([partial(settle, call) for call in calls])
+        try:
+            return await gather([partial(settle, call) for call in calls])
+        except ExceptionGroup as failures:
+            refused = [error for error in failures.exceptions if isinstance(error, RunFenced | StoreError)]
+            if refused:  # what the store says to one call it says to all
+                raise refused[0] from failures
+            raise
 
     def _known(self, call: Once[T]) -> Callable[[], T] | None:
         """What gives the call's value if it was run already, by this attempt or an earlier one."""
@@ -154,6 +157,12 @@ class Journal:
         return JournalRecord(
             seq=self._seq, branch=self._branch, key=call.key, kind=kind, digest=call.digest(), value=stored
         )
+
+
+def _check_keys(keys: Sequence[str]) -> None:
+    if len(set(keys)) < len(keys):
+        message = f"the calls of one batch need a key of their own each; these keys came: {', '.join(keys)}"
+        raise GraphRuntimeError(message)
 
 
 def _adapter(call: Once[T]) -> TypeAdapter[T]:

@@ -152,7 +152,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         elif isinstance(outcome, End):
             allowed, what = definition.end is not None, END
         else:
-            allowed, what = False, f"{type(outcome).__name__}, neither a node nor an End,"
+            allowed, what = False, f"{type(outcome).__name__}, neither a node nor an End"
         if not allowed:
             message = f"{definition.node_id}.run returned {what}, which its return annotation does not name"
             raise GraphRuntimeError(message)

@@ -1,0 +1,95 @@
+"""Graphs as Mermaid text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import pytest
+
+from agentgraph.exceptions import UserError
+from agentgraph.graph import BaseNode, Edge, End, Graph, GraphRunContext
+from agentgraph.graph.diagram import lifecycle_code
+
+Ctx = GraphRunContext[None, None]
+
+
+@dataclass
+class One(BaseNode[None, None, int]):
+    """Goes either way.
+
+    Or stays.
+    """
+
+    docstring_notes: ClassVar[bool] = True
+
+    async def run(self, ctx: Ctx) -> Annotated[Two, Edge(label="on")] | One:
+        return Two()
+
+
+@dataclass
+class Two(BaseNode[None, None, int]):
+    async def run(self, ctx: Ctx) -> Annotated[End[int], Edge(label="done")]:
+        return End(1)
+
+
+@dataclass
+class Free(BaseNode[None, None, int]):
+    async def run(self, ctx: Ctx) -> BaseNode[None, None, int] | Annotated[Two, Edge(label="mostly")]:
+        return Two()
+
+
+graph = Graph(nodes=[One, Two])
+NOTE = ["  note right of One", "    Goes either way.", "", "    Or stays.", "  end note"]
+PLAIN = ["stateDiagram-v2", "  One --> Two: on", "  One --> One", *NOTE, "  Two --> [*]: done"]
+
+
+def test_edges_labels_and_notes() -> None:
+    assert graph.mermaid_code().splitlines() == [line.rstrip() for line in PLAIN]
+
+
+def test_without_labels_and_notes() -> None:
+    code = graph.mermaid_code(edge_labels=False, notes=False)
+    assert code.splitlines() == ["stateDiagram-v2", "  One --> Two", "  One --> One", "  Two --> [*]"]
+
+
+def test_title_direction_and_start() -> None:
+    lines = graph.mermaid_code(title="Mine", direction="LR", start_node=One).splitlines()
+    assert lines[:6] == ["---", "title: Mine", "---", "stateDiagram-v2", "  direction LR", "  [*] --> One"]
+
+
+def test_nodes_set_off_by_id_class_or_instance() -> None:
+    for node in ("Two", Two, Two(), [Two]):
+        assert graph.mermaid_code(highlighted_nodes=node).endswith(
+            "\n\nclassDef highlighted fill:#fdff32\nclass Two highlighted"
+        )
+    code = graph.mermaid_code(highlighted_nodes=[One, "Two"], highlight_css="color:red")
+    assert code.endswith("classDef highlighted color:red\nclass One highlighted\nclass Two highlighted")
+
+
+def test_a_node_that_may_lead_anywhere() -> None:
+    code = Graph(nodes=[Free, Two]).mermaid_code()
+    assert code.splitlines()[1:3] == ["  Free --> Free", "  Free --> Two: mostly"]
+    assert dict(Graph(nodes=[Free, Two]).to_networkx().edges) == {
+        ("Free", "Free"): {"label": None},
+        ("Free", "Two"): {"label": "mostly"},
+        ("Two", "End"): {"label": "done"},
+    }
+
+
+def test_a_node_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="Three, Free is not in the graph; it has One, Two"):
+        graph.mermaid_code(start_node=["Three", Free])
+
+
+def test_saving(tmp_path: Path) -> None:
+    graph.mermaid_save(tmp_path / "g.mmd", title="T")
+    assert (tmp_path / "g.mmd").read_text(encoding="utf-8") == graph.mermaid_code(title="T") + "\n"
+
+
+def test_the_lifecycle_is_drawn_from_its_table() -> None:
+    lines = lifecycle_code().splitlines()
+    assert lines[:3] == ["stateDiagram-v2", "  [*] --> pending", "  pending --> running: start"]
+    assert "  succeeded --> [*]" in lines
+    assert len(lines) == 15
