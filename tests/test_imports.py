@@ -29,6 +29,7 @@ HEAVY = (
 
 HOMES = {
     "docstring_parser": ("tools", "calling"),
+    "google": ("providers.google_credentials",),
     "httpx": ("models.http", "models.sse", "providers"),
     "httpx_sse": ("models.sse",),
     "networkx": ("graph",),

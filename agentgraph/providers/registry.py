@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
+from inspect import signature
 
 from agentgraph.exceptions import UserError
 
@@ -61,4 +62,7 @@ def settle_provider(provider: str | Provider, known: Collection[str], options: M
         raise UserError(f"{provider!r} does not speak the protocol of this model; {', '.join(known)} would")
     module, _, class_name = PROVIDERS[provider].partition(":")
     made: Callable[..., Provider] = getattr(import_module(f"{__package__}.{module}"), class_name)
+    unknown = [name for name in given if name not in signature(made).parameters]
+    if unknown:
+        raise UserError(f"{provider!r} takes no {', '.join(unknown)}: make a {class_name} of what it takes")
     return made(**given)

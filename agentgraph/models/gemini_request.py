@@ -1,0 +1,195 @@
+"""A conversation as the body of a `generateContent` request. Pure: the same arguments, the same body."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import assert_never, cast
+from urllib.parse import urlsplit
+
+from agentgraph.exceptions import UserError
+from agentgraph.messages import (
+    AudioUrl,
+    BinaryContent,
+    DocumentUrl,
+    ImageUrl,
+    ModelMessage,
+    ModelRequestPart,
+    ModelResponse,
+    ModelResponsePart,
+    RetryPromptPart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserContent,
+    UserPromptPart,
+)
+from agentgraph.model import ModelRequestParameters, ToolDefinition
+from agentgraph.settings import ModelSettings
+
+from .arguments import arguments_of
+from .choice import ToolChoice, tool_choice
+from .extra import with_extra_body
+from .gemini_schema import gemini_schema
+from .gemini_settings import encode_settings, generation_of
+from .gemini_signatures import signature_of, signed
+from .service_blocks import with_service_blocks
+from .turns import system_prompts, turns
+from .wire import JSON
+
+__all__ = ["encode"]
+
+VERTEX = "google-vertex"
+OWN_FILES = ("https://generativelanguage.googleapis.com/", "gs://")
+OWN_VIDEOS = frozenset({"youtube.com", "www.youtube.com", "youtu.be"})
+STAND_IN = base64.b64encode(b"skip_thought_signature_validator").decode()
+"""What Google documents for a call that another model made: https://ai.google.dev/gemini-api/docs/thought-signatures."""
+
+
+def encode(
+    model_name: str,
+    messages: Sequence[ModelMessage],
+    settings: ModelSettings | None,
+    parameters: ModelRequestParameters,
+    system: str,
+) -> JSON:
+    """The body of a request, for a whole reply and for a stream alike.
+
+    Raises:
+        UserError: the protocol cannot express a content or a setting.
+    """
+    settings = settings or {}
+    prompts = [{"text": prompt} for prompt in system_prompts(messages)]
+    body: JSON = {"contents": _contents(messages, model_name, system)}
+    if "gemini_cached_content" not in settings:
+        body |= {"systemInstruction": {"parts": prompts}} if prompts else {}
+        body |= _tools(settings, parameters)
+    body |= encode_settings(settings, model_name)
+    whole = with_extra_body(body, settings)
+    generation = whole.get("generationConfig")
+    if isinstance(generation, dict):  # where most of the fields are: those of the settings stay
+        whole["generationConfig"] = {**body.get("generationConfig", {}), **cast("JSON", generation)}
+    return whole
+
+
+def _contents(messages: Sequence[ModelMessage], model_name: str, system: str) -> list[JSON]:
+    contents: list[JSON] = []
+    sides = turns(
+        [signed(message, system) for message in messages],
+        lambda part: _said(part, model_name, system),
+        lambda reply: _reply(reply, model_name, system),
+    )
+    for side, blocks in sides:
+        # Answers stand alone: their number has to be that of the calls before them.
+        alone = [block for block in blocks if "functionResponse" in block]
+        others = [block for block in blocks if "functionResponse" not in block]
+        contents += [{"role": side, "parts": parts} for parts in (alone, others) if parts]
+    if not contents or contents[0]["role"] == "model":
+        contents.insert(0, {"role": "user", "parts": [{"text": ""}]})  # the user has to speak first
+    return contents
+
+
+def _said(part: ModelRequestPart, model_name: str, system: str) -> list[JSON]:
+    match part:
+        case UserPromptPart(content=str(text)):
+            return [{"text": text}]
+        case UserPromptPart():
+            return [_content(item, model_name, system) for item in part.content]
+        case ToolReturnPart():
+            return [_answer(part, part.model_response_object())]
+        case RetryPromptPart(tool_name=None):
+            return [{"text": part.model_response()}]
+        case RetryPromptPart():
+            return [_answer(part, {"error": part.model_response()})]
+        case SystemPromptPart():
+            return []  # said elsewhere
+        case _:
+            assert_never(part)
+
+
+def _answer(part: ToolReturnPart | RetryPromptPart, response: JSON) -> JSON:
+    return {"functionResponse": {"id": part.tool_call_id, "name": part.tool_name, "response": response}}
+
+
+def _reply(reply: ModelResponse, model_name: str, system: str) -> list[JSON]:
+    blocks = with_service_blocks(reply, system, _reply_part)
+    call = next((block for block in blocks if "functionCall" in block), None)
+    generation = generation_of(model_name)
+    if call is not None and "thoughtSignature" not in call and (generation is None or generation >= (3, 0)):
+        call["thoughtSignature"] = STAND_IN
+    return blocks
+
+
+def _reply_part(part: ModelResponsePart) -> list[JSON]:
+    signature = signature_of(part)
+    seal = {} if signature is None else {"thoughtSignature": signature}
+    match part:
+        case TextPart() | ThinkingPart() if not (part.content or signature):
+            return []
+        case TextPart():
+            return [{"text": part.content, **seal}]
+        case ThinkingPart():
+            return [{"text": part.content, "thought": True, **seal}]
+        case ToolCallPart():
+            call = {"id": part.tool_call_id, "name": part.tool_name, "args": arguments_of(part)}
+            return [{"functionCall": call, **seal}]
+        case _:
+            assert_never(part)
+
+
+def _content(item: UserContent, model_name: str, system: str) -> JSON:
+    match item:
+        case str():
+            return {"text": item}
+        case BinaryContent():
+            return {"inlineData": {"mimeType": item.media_type, "data": base64.b64encode(item.data).decode()}}
+        case ImageUrl() | AudioUrl() | DocumentUrl():
+            return {"fileData": _file(item, model_name, system)}
+        case _:
+            assert_never(item)
+
+
+def _file(item: ImageUrl | AudioUrl | DocumentUrl, model_name: str, system: str) -> JSON:
+    uri = {"fileUri": item.url}
+    own = item.url.startswith(OWN_FILES) or urlsplit(item.url).hostname in OWN_VIDEOS
+    # https://ai.google.dev/gemini-api/docs/file-input-methods: images and documents, not by models before 2.5.
+    generation = generation_of(model_name)
+    fetched = not isinstance(item, AudioUrl) and (generation is None or generation >= (2, 5))
+    if not (own or system == VERTEX or fetched):
+        raise UserError(
+            f"{model_name!r} of {system!r} fetches no such URL ({item.url}): send the bytes as BinaryContent"
+        )
+    try:
+        return {"mimeType": item.media_type, **uri}
+    except ValueError as error:
+        if own:  # the service knows the type of what it holds
+            return uri
+        problem = str(error)
+    raise UserError(f"Gemini has to be told what a URL leads to: {problem}")
+
+
+def _tools(settings: ModelSettings, parameters: ModelRequestParameters) -> JSON:
+    choice = tool_choice(settings, parameters)
+    given: Mapping[str, object] = dict(settings)
+    builtin = cast("list[JSON]", given.get("gemini_builtin_tools", []))  # cast: the type of that setting
+    declared = [{"functionDeclarations": [_tool(tool) for tool in choice.tools]}] if choice.tools else []
+    if not (builtin or declared):
+        return {}
+    body: JSON = {"tools": [*builtin, *declared]}
+    return {**body, "toolConfig": {"functionCallingConfig": _calling(choice)}} if choice.mode != "auto" else body
+
+
+def _calling(choice: ToolChoice) -> JSON:
+    if choice.mode == "none":
+        return {"mode": "NONE"}
+    return {"mode": "ANY", "allowedFunctionNames": choice.named} if choice.named else {"mode": "ANY"}
+
+
+def _tool(tool: ToolDefinition) -> JSON:
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "parametersJsonSchema": gemini_schema(tool.parameters_json_schema),
+    }

@@ -1,0 +1,47 @@
+"""What the clients of all protocols are made of: a model's name, and the provider that serves it."""
+
+from __future__ import annotations
+
+from agentgraph.model import Model
+from agentgraph.providers import Provider
+from agentgraph.settings import ModelSettings
+
+from .http import Call
+from .wire import JSON
+
+__all__ = ["ServedModel"]
+
+
+class ServedModel(Model):
+    """A model behind a provider; a protocol adds how to ask it."""
+
+    def __init__(self, model_name: str, provider: Provider) -> None:
+        self._model_name = model_name
+        self._provider = provider
+
+    @property
+    def model_name(self) -> str:
+        return self._model_name
+
+    @property
+    def system(self) -> str:
+        return self._provider.name
+
+    @property
+    def base_url(self) -> str:
+        return self._provider.base_url
+
+    def _call(self, path: str, body: JSON, settings: ModelSettings | None) -> Call:
+        """The request of a body to a path below the provider's address."""
+        settings = settings or {}
+        return Call(
+            provider=self._provider,
+            model_name=self._model_name,
+            path=path,
+            body=body,
+            headers=settings.get("extra_headers", {}),
+            timeout=settings.get("timeout"),
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._model_name!r}, provider={self._provider!r})"
