@@ -72,18 +72,18 @@ class LiveScreen:
     def tell(self, event: WalkEvent) -> None:
         match event:
             case NodeBegan():
-                self._end_step(interrupted=False)
+                self._end_step()
                 self._step = _Step(event)
                 self._live = Live(console=self._console, get_renderable=self._draw, transient=True)
                 self._live.start()
             case RunFinished(result=result):
-                self._end_step(interrupted=False)
+                self._end_step()
                 self._console.print(_result(result))
             case _:
                 self._step.take(event)
 
     def close(self) -> None:
-        self._end_step(interrupted=True)
+        self._end_step()
 
     def _draw(self) -> RenderableType:
         began = self._step.began
@@ -93,15 +93,12 @@ class LiveScreen:
         ]
         return Group(head, *_said(self._step), *calls)
 
-    def _end_step(self, *, interrupted: bool) -> None:
+    def _end_step(self) -> None:
         if self._live is None or self._step.began is None:
             return
         self._live.stop()
         self._live = None
-        calls = [
-            _ended(call) if call.ended else _unanswered(call, interrupted=interrupted)
-            for call in self._step.calls.values()
-        ]
+        calls = [_ended(call) if call.ended else _unanswered(call) for call in self._step.calls.values()]
         self._console.print(_head(self._step.began), *_said(self._step), *calls, sep="\n")
 
 
@@ -115,12 +112,12 @@ class PlainScreen:
     def tell(self, event: WalkEvent) -> None:
         match event:
             case NodeBegan():
-                self._end_step(interrupted=False)
+                self._end_step()
                 self._step = _Step(event)
                 self._console.print(_head(event))
                 return
             case RunFinished(result=result):
-                self._end_step(interrupted=False)
+                self._end_step()
                 self._console.print(_result(result))
                 return
             case TextCame(delta=delta):
@@ -136,18 +133,18 @@ class PlainScreen:
         self._step.take(event)
 
     def close(self) -> None:
-        self._end_step(interrupted=True)
+        self._end_step()
 
     def _write(self, delta: str) -> None:
         start = "" if self._step.text else "    "
         self._console.print(text(start + delta), end="", soft_wrap=True)
 
-    def _end_step(self, *, interrupted: bool) -> None:
+    def _end_step(self) -> None:
         if self._step.text:
             self._console.print()
         for call in self._step.calls.values():
             if call.ended is None:
-                self._console.print(_unanswered(call, interrupted=interrupted))
+                self._console.print(_unanswered(call))
         self._step = _Step()
 
 
@@ -167,14 +164,15 @@ def _begun(call: CallBegan) -> Text:
 
 def _ended(call: _Call) -> Text:
     assert call.ended is not None
+    tool, answer = call.began.tool, one_line(call.ended.answer)
+    if call.ended.kept:
+        return text(f"    {tool} was done already, says the journal: {answer}", "magenta")
     mark, style = ("retry", "yellow") if call.ended.retry else ("->", "green")
-    return text(f"    {call.began.tool} {mark} {one_line(call.ended.answer)}", style)
+    return text(f"    {tool} {mark} {answer}", style)
 
 
-def _unanswered(call: _Call, *, interrupted: bool) -> Text:
-    if interrupted:
-        return text(f"    {call.began.tool} was running", "red")
-    return text(f"    {call.began.tool} was done already: its outcome is taken from the journal", "magenta")
+def _unanswered(call: _Call) -> Text:
+    return text(f"    {call.began.tool} was running", "red")
 
 
 def _result(result: str) -> Text:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
 from agentgraph.agent import Agent, AgentRun, HandleResponseNode, ModelRequestNode
+from agentgraph.agent.run import AgentNode
 from agentgraph.graph import End
 from agentgraph.messages import (
     AgentStreamEvent,
     FunctionToolCallEvent,
-    FunctionToolResultEvent,
     HandleResponseEvent,
     PartDeltaEvent,
     PartStartEvent,
@@ -46,7 +47,7 @@ class TextCame:
 
 @dataclass(frozen=True, slots=True)
 class CallBegan:
-    """A tool is called, or its outcome taken from the journal: then no `CallEnded` follows."""
+    """A tool is called, or its outcome is taken from the journal."""
 
     call_id: str
     tool: str
@@ -64,6 +65,8 @@ class CallEnded:
     """As the model is told."""
     retry: bool = False
     """Whether it asks the model to try again."""
+    kept: bool = False
+    """Whether it is from the journal: an earlier attempt made the call, and this one did not."""
     kind: Literal["answer"] = "answer"
 
 
@@ -92,17 +95,20 @@ async def walk(run: AgentRun[Any, Any], tell: Tell, *, streamed: bool) -> None:
     """
     async for node in run:
         if isinstance(node, End):
-            break
-        tell(NodeBegan(run.ctx.seq, node.get_node_id(), run.ctx.attempt))
-        if streamed and Agent.is_model_request_node(node):
-            await _tell_text(run, node, tell)
-        elif Agent.is_handle_response_node(node):
-            if not streamed:
-                _tell_reply(node, tell)
-            await _tell_calls(run, node, tell)
-    if run.result is not None:
-        data: object = run.result.data
-        tell(RunFinished(data if isinstance(data, str) else to_json(data, fallback=str).decode()))
+            data: object = node.data.data
+            tell(RunFinished(data if isinstance(data, str) else to_json(data, fallback=str).decode()))
+        else:
+            tell(NodeBegan(run.ctx.seq, node.get_node_id(), run.ctx.attempt))
+            await _tell_turn(run, node, tell, streamed=streamed)
+
+
+async def _tell_turn(run: AgentRun[Any, Any], node: AgentNode[Any, Any], tell: Tell, *, streamed: bool) -> None:
+    if streamed and Agent.is_model_request_node(node):
+        await _tell_text(run, node, tell)
+    elif Agent.is_handle_response_node(node):
+        if not streamed:
+            _tell_reply(node, tell)
+        await _tell_calls(run, node, tell)
 
 
 async def _tell_text(run: AgentRun[Any, Any], node: ModelRequestNode[Any, Any], tell: Tell) -> None:
@@ -130,16 +136,17 @@ def _tell_reply(node: HandleResponseNode[Any, Any], tell: Tell) -> None:
 
 
 async def _tell_calls(run: AgentRun[Any, Any], node: HandleResponseNode[Any, Any], tell: Tell) -> None:
+    begun = run.ctx.now()
     async with node.stream(run.ctx) as events:
         async for event in events:
-            tell(_call_event(event))
+            tell(_call_event(event, begun))
 
 
-def _call_event(event: HandleResponseEvent) -> WalkEvent:
-    match event:
-        case FunctionToolCallEvent(part=part):
-            return CallBegan(event.call_id, part.tool_name, part.args_as_json_str())
-        case FunctionToolResultEvent(result=answer):
-            if isinstance(answer, RetryPromptPart):
-                return CallEnded(event.tool_call_id, answer.model_response(), retry=True)
-            return CallEnded(event.tool_call_id, answer.model_response_str())
+def _call_event(event: HandleResponseEvent, begun: datetime) -> WalkEvent:
+    if isinstance(event, FunctionToolCallEvent):
+        return CallBegan(event.call_id, event.part.tool_name, event.part.args_as_json_str())
+    answer = event.result
+    retry = isinstance(answer, RetryPromptPart)
+    said = answer.model_response() if isinstance(answer, RetryPromptPart) else answer.model_response_str()
+    # An answer that was given before this attempt began is from the journal.
+    return CallEnded(event.tool_call_id, said, retry, kept=answer.timestamp < begun)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -29,7 +29,7 @@ from .database import Shop
 from .play import Stage, begin_and_kill, go_on
 from .server import MODEL, model_server
 from .timeline import timeline, verdicts
-from .verdict import Evidence, claims
+from .verdict import Evidence, check, claims
 
 __all__ = ["demo"]
 
@@ -67,12 +67,8 @@ def demo(
         infer_model(model)  # a name that is none, or a missing key, is told before anything begins
     options = _Options(model, store, keep)
     out = console()
-    with _folder(options, out) as folder:
-        if model is not None:
-            anyio.run(_demo, options, folder, None, out)
-            return
-        with model_server() as url:
-            anyio.run(_demo, options, folder, url, out)
+    with _folder(options, out) as folder, nullcontext(None) if model else model_server() as url:
+        anyio.run(_demo, options, folder, url, out)
 
 
 async def _demo(options: _Options, folder: Path, url: str | None, out: Console) -> None:
@@ -128,9 +124,7 @@ def _judge(stage: Stage, evidence: Evidence, out: Console) -> None:
     out.print(timeline(stage, evidence.steps, evidence.calls))
     out.print(verdicts(judged))
     out.print(text(_cost(evidence)))
-    wrong = [claim.sentence for claim in judged if not claim.holds]
-    if wrong:
-        raise FailedError(f"the demonstration failed; not true: {'; '.join(wrong)}")
+    check(judged)
 
 
 def _cost(evidence: Evidence) -> str:

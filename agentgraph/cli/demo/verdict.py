@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from agentgraph.cli.errors import FailedError
 from agentgraph.graph import RunRecord, Status, StepRecord
 
 from .agent import Resolution
 from .database import CallMade, Refund
 from .play import Ended, Moment
 
-__all__ = ["Claim", "Evidence", "claims"]
+__all__ = ["Claim", "Evidence", "check", "claims"]
 
 SIGKILLED = -9
 TWICE = 2
@@ -43,6 +44,17 @@ class Evidence:
     refunds: Sequence[Refund]
     batch_expected: bool = True
     """Whether the model is known to call several tools at once."""
+
+
+def check(judged: Sequence[Claim]) -> None:
+    """Whether all claims hold.
+
+    Raises:
+        FailedError: one does not; names all that do not.
+    """
+    wrong = [claim.sentence for claim in judged if not claim.holds]
+    if wrong:
+        raise FailedError(f"the demonstration failed; not true: {'; '.join(wrong)}")
 
 
 def claims(evidence: Evidence) -> Iterator[Claim]:

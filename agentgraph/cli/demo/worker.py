@@ -21,7 +21,7 @@ from agentgraph.stores import open_store
 from .agent import support_desk
 from .database import Shop
 
-__all__ = ["Job", "jobs", "work"]
+__all__ = ["Job", "jobs", "main", "work"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +77,15 @@ def _say(event: WalkEvent) -> None:
     sys.stdout.buffer.flush()
 
 
-def _main() -> None:
+def main(job: str) -> int:
+    """Do a job, given as JSON; returns the exit code."""
     try:
-        anyio.run(work, jobs.validate_json(sys.argv[1]))
+        anyio.run(work, jobs.validate_json(job))
     except (AgentRunError, UserError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        sys.exit(1)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    _main()
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,32 @@
+"""Every command is in the README."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentgraph.cli.app import app
+from tests.shared_data import REPOSITORY
+
+README = REPOSITORY / "README.md"
+
+
+def commands() -> list[str]:
+    callbacks = [each.callback for each in app.registered_commands]
+    return [callback.__name__ for callback in callbacks if callback is not None]
+
+
+@pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")
+@pytest.mark.parametrize("name", commands())
+def test_each_command_is_in_the_readme(name: str) -> None:
+    assert f"agentgraph {name}" in README.read_text(encoding="utf-8")
+
+
+def test_the_commands_are_found() -> None:
+    assert {"demo", "chat", "runs", "show", "resume", "diagram", "models"} <= set(commands())
+
+
+@pytest.mark.parametrize("each", app.registered_commands, ids=commands())
+def test_each_command_says_what_it_does(each: object) -> None:
+    callback = getattr(each, "callback", None)
+    assert callback is not None
+    assert callback.__doc__

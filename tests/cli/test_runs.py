@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentgraph import Agent
+from agentgraph.models.test import TestModel
+from tests.cli.calling import CommandLine
+
+
+def store_with_runs(path: Path) -> str:
+    for name, run_id in (("first", "one"), ("second", "two"), ("second", "three")):
+        Agent(TestModel(), name=name, store=path).run_sync("hello", run_id=run_id)
+    return str(path)
+
+
+def ids(out: str) -> list[str]:
+    rows = [line.split() for line in out.splitlines()]
+    return [row[0] for row in rows if row and row[0] in {"one", "two", "three"}]
+
+
+def test_runs_are_listed_the_newest_first(cli: CommandLine, tmp_path: Path) -> None:
+    done = cli("runs", "--store", store_with_runs(tmp_path / "a.db"))
+    assert ids(done.out) == ["three", "two", "one"]
+    row = next(line.split() for line in done.out.splitlines() if line.split()[:1] == ["one"])
+    assert row[:4] == ["one", "succeeded", "first", "3"]
+
+
+def test_the_environment_names_the_store(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTGRAPH_STORE", store_with_runs(tmp_path / "a.db"))
+    assert len(ids(cli("runs").out)) == 3
+
+
+def test_the_default_store_is_in_the_current_folder(cli: CommandLine, tmp_path: Path) -> None:
+    store_with_runs(tmp_path / "agentgraph.db")
+    assert len(ids(cli("runs").out)) == 3
+
+
+def test_filters_narrow_the_list(cli: CommandLine, tmp_path: Path) -> None:
+    store = store_with_runs(tmp_path / "a.db")
+    assert ids(cli("runs", "--store", store, "--agent", "second").out) == ["three", "two"]
+    assert ids(cli("runs", "--store", store, "--limit", "1").out) == ["three"]
+    assert ids(cli("runs", "--store", store, "--status", "succeeded").out) == ["three", "two", "one"]
+    assert cli("runs", "--store", store, "--status", "failed").out == f"no runs like that in {store}\n"
+
+
+def test_a_missing_store_is_refused_and_not_created(cli: CommandLine, tmp_path: Path) -> None:
+    assert "there is no store missing.db" in cli.refusal("runs", "--store", "missing.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_store_is_refused(cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("these are notes, and no database " * 40)
+    assert "notes.txt" in cli.refusal("runs", "--store", "notes.txt")
+
+
+def test_an_address_of_another_kind_is_refused(cli: CommandLine) -> None:
+    assert "redis://" in cli.refusal("runs", "--store", "redis://localhost")
+
+
+def test_an_unknown_status_is_refused_with_those_there_are(cli: CommandLine) -> None:
+    assert "there is no status 'done'; there are pending" in cli.refusal("runs", "--status", "done")

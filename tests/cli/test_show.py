@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import pytest
+
+from agentgraph import Agent, BinaryContent, ModelRetry, RunContext
+from agentgraph.graph import BaseNode, End, Graph, GraphRunContext
+from agentgraph.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.models.function import AgentInfo, FunctionModel
+from agentgraph.models.test import TestModel
+from tests.cli.calling import CommandLine
+
+
+def test_steps_and_messages_are_shown(cli: CommandLine, tmp_path: Path) -> None:
+    agent = Agent(TestModel(), name="adder", system_prompt="be exact", store=tmp_path / "a.db")
+
+    @agent.tool_plain
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    agent.run_sync(["add\x1b[2J", BinaryContent(b"png", "image/png")], run_id="sum")
+    out = cli("show", "sum", "--store", "a.db").out
+    for said in (
+        "adder",
+        "succeeded",
+        "UserPromptNode",
+        "be exact",
+        "add␛[2J",
+        "[binary]",
+        "tool add",
+        '{"a":0,"b":0}',
+    ):
+        assert said in out
+    assert add(1, 2) == 3
+
+
+def test_thinking_and_retries_are_shown(cli: CommandLine, tmp_path: Path) -> None:
+    def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        call = ToolCallPart("doubt", {})
+        return ModelResponse([ThinkingPart("hm"), call] if len(messages) == 1 else [TextPart("well")])
+
+    agent = Agent(FunctionModel(answer), store=tmp_path / "a.db")
+
+    @agent.tool
+    def doubt(ctx: RunContext[None]) -> str:
+        raise ModelRetry("are you sure?")
+
+    agent.run_sync("go", run_id="doubtful")
+    out = cli("show", "doubtful", "--store", "a.db").out
+    assert "model thinks" in out
+    assert "retry doubt" in out
+    assert "are you sure?" in out
+    assert doubt is not None
+
+
+def test_a_failed_run_shows_its_error_and_its_journal(cli: CommandLine, tmp_path: Path) -> None:
+    async def fail() -> None:
+        both = anyio.Event()
+        agent = Agent(TestModel(), store=tmp_path / "a.db")
+
+        @agent.tool_plain
+        async def done() -> str:
+            both.set()
+            return "worth keeping"
+
+        @agent.tool_plain
+        async def broken() -> str:
+            await both.wait()
+            await anyio.wait_all_tasks_blocked()
+            raise ValueError("out of order")
+
+        assert done is not broken
+        with pytest.raises(ValueError, match="out of order"):
+            await agent.run("go", run_id="broken")
+
+    anyio.run(fail)
+    out = cli("show", "broken", "--store", "a.db").out
+    assert "ValueError: out of order" in out
+    assert "journal of step 2, which has not ended" in out
+    assert "worth keeping" in " ".join(out.split())
+    assert "2, next HandleResponseNode" in out
+
+
+@dataclass
+class Greet(BaseNode[None, None, str]):
+    async def run(self, ctx: GraphRunContext[None, None]) -> End[str]:
+        return End("hello")
+
+
+def test_a_run_of_another_graph_shows_its_state(cli: CommandLine, tmp_path: Path) -> None:
+    Graph(nodes=[Greet], name="greeter").run_sync(Greet(), store=tmp_path / "a.db", run_id="g")
+    out = cli("show", "g", "--store", "a.db").out
+    assert "(graph greeter)" in out
+    assert "state" in out
+
+
+def damaged(path: Path, statement: str) -> None:
+    Agent(TestModel(), store=path).run_sync("hello", run_id="hurt")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+def test_messages_that_cannot_be_read_are_told_and_the_rest_is_shown(cli: CommandLine, tmp_path: Path) -> None:
+    damaged(tmp_path / "a.db", "UPDATE steps SET body = 'x' WHERE seq = 1")
+    out = cli("show", "hurt", "--store", "a.db").out
+    assert "ModelRequestNode" in out
+    assert "step 1: the body cannot be decoded" in out
+
+
+def test_a_store_that_cannot_be_read_fails_in_one_line(cli: CommandLine, tmp_path: Path) -> None:
+    damaged(tmp_path / "a.db", "DROP TABLE steps")
+    done = cli("show", "hurt", "--store", "a.db")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "a.db cannot be read" in done.err
+
+
+def test_an_unknown_run_is_refused(cli: CommandLine, tmp_path: Path) -> None:
+    Agent(TestModel(), store=tmp_path / "a.db").run_sync("hello", run_id="there")
+    assert "there is no run 'gone'" in cli.refusal("show", "gone", "--store", "a.db")
+
+
+def test_a_missing_store_is_refused(cli: CommandLine, tmp_path: Path) -> None:
+    assert "there is no store agentgraph.db" in cli.refusal("show", "any")
+    assert list(tmp_path.iterdir()) == []
