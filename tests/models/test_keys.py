@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from agentgraph.messages import ModelMessage, ModelRequest, UserPromptPart
-from agentgraph.model import ModelRequestParameters
+from agentgraph.model import Model, ModelRequestParameters
+from agentgraph.models.cohere import CohereModel
+from agentgraph.models.gemini import GeminiModel
 from agentgraph.models.openai import OpenAIModel
-from agentgraph.providers import RetrySettings
+from agentgraph.providers import Provider, RetrySettings
+from agentgraph.providers.cohere import CohereProvider
+from agentgraph.providers.google_gla import GoogleGLAProvider
 from agentgraph.providers.openai import OpenAIProvider
 from agentgraph.settings import ModelSettings
 from tests.models.conftest import KEY
@@ -23,6 +27,26 @@ ECHO = f"your key {KEY} and your header {OTHER}"
 HTML = {"content-type": "text/html"}
 JSON = {"content-type": "application/json"}
 EVENTS = {"content-type": "text/event-stream"}
+
+ONCE = RetrySettings(max_retries=0)
+MakeModel = Callable[[str], Model]
+
+
+def chat(url: str) -> Model:
+    return OpenAIModel("gpt-4o", provider=OpenAIProvider(api_key=KEY, base_url=url, max_retries=ONCE))
+
+
+def gemini(url: str) -> Model:
+    provider = GoogleGLAProvider(api_key=KEY, base_url=url, max_retries=ONCE)
+    return GeminiModel("gemini-2.5-flash", provider=provider)
+
+
+def cohere(url: str) -> Model:
+    return CohereModel("command-a-03-2025", provider=CohereProvider(api_key=KEY, base_url=url, max_retries=ONCE))
+
+
+CLIENTS = [chat, gemini, cohere]
+"""A client of each protocol, for the service at an address."""
 
 FAILURES = {
     "status": json_reply({"error": {"message": ECHO}}, 401),
@@ -52,7 +76,7 @@ def seen(error: BaseException) -> Iterator[str]:
         yield from traceback.TracebackException.from_exception(each, capture_locals=True).format()
 
 
-async def provoke(model: OpenAIModel, *, streamed: bool) -> None:
+async def provoke(model: Model, *, streamed: bool) -> None:
     settings = ModelSettings(timeout=0.05, extra_headers={"x-api-key": OTHER})
     if not streamed:
         await model.request(PROMPT, settings, ModelRequestParameters())
@@ -68,26 +92,26 @@ def without_settings(text: str) -> str:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_no_error_shows_a_key(
-    server: LocalServer, failure: str, caplog: pytest.LogCaptureFixture, *, streamed: bool
+    server: LocalServer, failure: str, client: MakeModel, caplog: pytest.LogCaptureFixture, *, streamed: bool
 ) -> None:
     caplog.set_level(logging.INFO)
     server.script(FAILURES[failure])
-    provider = OpenAIProvider(api_key=KEY, base_url=server.url, max_retries=RetrySettings(max_retries=0))
     with pytest.raises(RuntimeError) as raised:
-        await provoke(OpenAIModel("gpt-4o", provider=provider), streamed=streamed)
+        await provoke(client(server.url), streamed=streamed)
     for text in [*seen(raised.value), caplog.text]:
         assert KEY not in text
         assert OTHER not in without_settings(text)
 
 
 @pytest.mark.anyio
-async def test_a_refused_connection_shows_no_key() -> None:
-    provider = OpenAIProvider(api_key=KEY, base_url="http://127.0.0.1:1", max_retries=0)
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_refused_connection_shows_no_key(client: MakeModel) -> None:
     with pytest.raises(RuntimeError) as raised:
-        await OpenAIModel("gpt-4o", provider=provider).request(PROMPT, None, ModelRequestParameters())
+        await client("http://127.0.0.1:1").request(PROMPT, None, ModelRequestParameters())
     assert not any(KEY in text for text in seen(raised.value))
 
 
@@ -105,8 +129,12 @@ def test_a_key_that_cannot_be_sent_is_refused_unseen(key: str) -> None:
     assert not any(KEY in text for text in (str(raised.value), repr(raised.value), repr(vars(raised.value))))
 
 
-def test_no_repr_shows_a_key() -> None:
-    provider = OpenAIProvider(api_key=KEY)
-    model = OpenAIModel("gpt-4o", provider=provider)
-    for text in (repr(provider), repr(model), repr(vars(provider)), repr(vars(model)), repr(provider.auth)):
-        assert KEY not in text
+@pytest.mark.parametrize("client", CLIENTS)
+def test_no_repr_shows_a_key(client: MakeModel) -> None:
+    model = client("http://127.0.0.1:1")
+    parts = vars(model).values()
+    providers = [part for part in parts if isinstance(part, Provider)]
+    texts = [repr(model), repr(vars(model)), *(repr(vars(provider)) for provider in providers)]
+    texts += [repr(provider.auth) for provider in providers]
+    assert len(texts) == 4
+    assert not any(KEY in text for text in texts)
