@@ -11,7 +11,7 @@ from typing import Any, Generic, cast, overload
 from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.concurrency import run_sync
-from agentgraph.exceptions import GraphRuntimeError, UserError
+from agentgraph.exceptions import UserError
 from agentgraph.graph import BaseNode, End, GraphRun, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
@@ -105,9 +105,7 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
         async with self.iter(user_prompt, result_type=result_type, **options) as run:
             async for _ in run:
                 pass
-        if run.result is None:
-            message = f"run {run.run_id!r} ended without a result"
-            raise GraphRuntimeError(message)
+        assert run.result is not None  # that is where the iteration ends
         return run.result
 
     @overload

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, Self, TypeVar
 
-__all__ = ["Paced"]
+from agentgraph.messages import AgentStreamEvent, FinalResultEvent, ModelResponseStreamEvent
+
+__all__ = ["Paced", "Pieces"]
 
 T = TypeVar("T")
 
@@ -44,3 +46,19 @@ class Paced(Generic[T]):
             return False
         self._last = now
         return True
+
+
+class Pieces:
+    """The events of a reply that bring something of it: all but the hint that it may be the result."""
+
+    def __init__(self, events: AsyncIterator[AgentStreamEvent]) -> None:
+        self._events = events
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ModelResponseStreamEvent:
+        async for event in self._events:
+            if not isinstance(event, FinalResultEvent):
+                return event
+        raise StopAsyncIteration

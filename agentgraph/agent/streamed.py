@@ -31,7 +31,7 @@ from agentgraph.usage import Usage
 
 from .config import run_context
 from .nodes import ModelRequestNode
-from .pacing import Paced
+from .pacing import Paced, Pieces
 from .reading import read_partial, read_result, reply_text
 from .result import RunMessages
 from .run import AgentNode, AgentRun
@@ -66,7 +66,8 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
             await self._stack.__aexit__(kind, error, traceback)
             return
         async with self._stack:
-            await self.get_data()
+            if self._reply is not None:  # else the run has ended, or failed where the caller has seen it
+                await self.get_data()
 
     @property
     def run_id(self) -> str:
@@ -124,7 +125,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         """
         while self._reply is not None:
             reply = self._reply
-            async for _ in Paced(self._events(reply), debounce_by, self._run.ctx.clock.monotonic):
+            async for _ in Paced(Pieces(self._events(reply)), debounce_by, self._run.ctx.clock.monotonic):
                 yield reply.response, False
             await self._close_reply()
         yield self._response(), True
@@ -141,7 +142,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
             await self._close_reply()
         result = self._run.result
         if result is None:
-            message = f"run {self.run_id!r} has no result: it was interrupted"
+            message = f"run {self.run_id!r} has no result: it failed, or was interrupted"
             raise AgentRunError(message)
         return result.data
 

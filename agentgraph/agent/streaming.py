@@ -21,7 +21,7 @@ from agentgraph.model import StreamedResponse
 from agentgraph.usage import Usage
 
 from .config import AgentContext
-from .pacing import Paced
+from .pacing import Paced, Pieces
 from .reading import read_partial, read_result
 from .turns import Prepared, end_request, failing
 
@@ -38,6 +38,7 @@ class AgentStream(Generic[DepsT, ResultT]):
         self._ctx, self._response = ctx, response
         self._source = aiter(response)
         self._finished = False
+        self._error: Exception | None = None
         self._hint: FinalResultEvent | None = None
         self._hinted = False
 
@@ -74,7 +75,7 @@ class AgentStream(Generic[DepsT, ResultT]):
 
     async def stream_responses(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ModelResponse]:
         """The reply so far, again and again until it is whole; at most every `debounce_by` seconds, None: each time."""
-        async for _ in Paced(self, debounce_by, self._ctx.clock.monotonic):
+        async for _ in Paced(Pieces(self), debounce_by, self._ctx.clock.monotonic):
             yield self._response.get()
 
     async def stream_output(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ResultT]:
@@ -87,7 +88,7 @@ class AgentStream(Generic[DepsT, ResultT]):
             ModelRetry: a validator of the result's type refuses them.
         """
         schema = self._ctx.deps.result
-        async for _ in Paced(self, debounce_by, self._ctx.clock.monotonic):
+        async for _ in Paced(Pieces(self), debounce_by, self._ctx.clock.monotonic):
             found = read_partial(schema, self._response.get())
             if found is not None:
                 yield cast("ResultT", found.value)  # the run's schema reads the run's result type
@@ -101,13 +102,16 @@ class AgentStream(Generic[DepsT, ResultT]):
         return end_request(self._ctx, self._response.get(), self._response.usage())
 
     async def _next(self) -> ModelResponseStreamEvent | None:
+        if self._error is not None:  # a reply that broke off is never taken for a whole one
+            raise self._error
         try:
             event = await anext(self._source)
+            self._ctx.deps.limits.check_tokens(self.usage())
         except StopAsyncIteration:
             return None
-        limits = self._ctx.deps.limits
-        if limits.has_token_limits():
-            limits.check_tokens(self.usage())
+        except Exception as error:
+            self._error = error
+            raise
         return event
 
     def _possible_result(self, event: ModelResponseStreamEvent) -> FinalResultEvent | None:

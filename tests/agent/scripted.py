@@ -12,8 +12,10 @@ from agentgraph.messages import (
     ModelResponse,
     ModelResponsePart,
     ModelResponseStreamEvent,
+    RetryPromptPart,
     TextPart,
     ToolCallPart,
+    ToolReturnPart,
 )
 from agentgraph.messages.parts import now_utc
 from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
@@ -21,7 +23,7 @@ from agentgraph.models.function import AgentInfo, FunctionModel
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
-__all__ = ["Asked", "EventModel", "call", "says"]
+__all__ = ["Asked", "EventModel", "answers", "call", "says"]
 
 
 def call(name: str, call_id: str | None = None, /, **args: object) -> ToolCallPart:
@@ -42,6 +44,12 @@ def says(*replies: str | ModelResponsePart | Sequence[ModelResponsePart]) -> Fun
                 return ModelResponse([said])  # type: ignore[list-item]  # a sequence here is a list or a tuple
 
     return FunctionModel(reply)
+
+
+def answers(messages: list[ModelMessage]) -> list[ToolReturnPart | RetryPromptPart]:
+    return [
+        part for message in messages for part in message.parts if isinstance(part, ToolReturnPart | RetryPromptPart)
+    ]
 
 
 class Asked(FunctionModel):

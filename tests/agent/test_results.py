@@ -102,7 +102,11 @@ async def test_a_run_can_have_its_own_result_type() -> None:
 
 async def test_a_runs_own_result_type_does_not_go_with_validators() -> None:
     agent = Agent(TestModel())
-    agent.result_validator(lambda data: data)
+
+    @agent.result_validator
+    def same(data: str) -> str:
+        return data
+
     with pytest.raises(UserError, match="cannot use the agent's result validators"):
         await agent.run("Hello", result_type=int)
 

@@ -11,23 +11,17 @@ import anyio
 import pytest
 
 from agentgraph import Agent, ModelRetry, RunContext, Tool, UnexpectedModelBehavior, UserError
-from agentgraph.messages import ModelMessage, ModelResponse, RetryPromptPart, ToolReturnPart
+from agentgraph.messages import ModelResponse, RetryPromptPart
 from agentgraph.models.test import TestModel
 from agentgraph.tools import ToolDefinition
-from tests.agent.scripted import Asked, call, says
+from tests.agent.scripted import Asked, answers, call, says
 
 pytestmark = pytest.mark.anyio
 
 
-def answers(messages: list[ModelMessage]) -> list[ToolReturnPart | RetryPromptPart]:
-    return [
-        part for message in messages for part in message.parts if isinstance(part, ToolReturnPart | RetryPromptPart)
-    ]
-
-
 async def test_a_tool_gets_the_run_as_its_context() -> None:
     model = says("ok", call("look", "c1", at=3), "done")
-    agent = Agent(model, deps_type=str)
+    agent = Agent(model, deps_type=str, system_prompt="Be brief.")
     seen: list[RunContext[str]] = []
 
     @agent.tool
@@ -63,7 +57,7 @@ async def test_tools_can_be_given_to_the_agent() -> None:
         return a + 1
 
     model = says([call("look", at=1), call("plus", a=1)], "done")
-    agent = Agent(model, tools=[look, Tool(add, name="plus")])
+    agent = Agent(model, tools=[look, Tool(add, name="plus")], system_prompt="Be brief.")
     found = answers((await agent.run("Hello")).all_messages())
     assert [answer.content for answer in found] == ["Hello 1", 2]
 
