@@ -7,36 +7,31 @@ text nor thought nor call of ours are kept as they came: see `service_blocks`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, assert_never
 
 from pydantic import ConfigDict, Discriminator, Tag
-from pydantic_core import from_json
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
 from agentgraph.messages import (
     FinishReason,
     ModelResponse,
     ModelResponseStreamEvent,
-    ReplyBuilder,
-    TextPart,
     ThinkingPart,
 )
 from agentgraph.usage import Usage
 
 from .anthropic_usage import usage_of
+from .claude import Redacted
 from .origin import marked
-from .service_blocks import SERVICE_BLOCKS, place_in, placed
+from .service_blocks import BlockBuilder, joined_input
 from .wire import JSON, Wire, as_object, as_text, error_inside, read
 
-__all__ = ["REDACTED", "MessageReply", "decode"]
+__all__ = ["MessageReply", "decode"]
 
 SYSTEM = "anthropic"
-REDACTED = "redacted_thinking"
-"""The id of a thought that came encrypted, its signature being all there is of it."""
 FINISH: Mapping[str, FinishReason] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -192,7 +187,7 @@ class _Open:
     """A block that has begun."""
 
     key: int
-    place: int
+    place: int = 0
     service: JSON | None = None
     """The block itself, if it is none of ours."""
     pieces: list[str] = field(default_factory=list[str])
@@ -223,11 +218,9 @@ class MessageReply:
         """Whether the message was said to have stopped."""
         self._begun = False
         self._finish: str | None = None
-        self._builder = ReplyBuilder()
+        self._builder = BlockBuilder()
         self._blocks = 0
         self._open: dict[int, _Open] = {}
-        self._apart = False
-        """Whether the next text is a part of its own, since something that is no part came before it."""
         self._sealed = False
         self._id: str | None = None
         self._details: JSON = {}
@@ -289,7 +282,7 @@ class MessageReply:
 
     def response(self) -> ModelResponse:
         """The reply so far."""
-        details = deepcopy(self._details)
+        details = {**deepcopy(self._details), **self._builder.kept}
         return ModelResponse(
             self._builder.parts,
             self.model_name,
@@ -322,23 +315,23 @@ class MessageReply:
         self._usage |= {name: value for name, value in (usage or {}).items() if value is not None}
 
     def _start(self, index: int, block: _Block) -> list[ModelResponseStreamEvent]:
-        opened = self._open[index] = _Open(self._blocks, place_in(self._builder.parts))
+        opened = self._open[index] = _Open(self._blocks)
         self._blocks += 1
         match block:
             case _Text():
                 self._cite(block.citations)
-                return self._text(opened, block.text)
+                return self._builder.text(block.text)
             case _Thinking():
                 self._sealed = True
                 thought = ThinkingPart(block.thinking, signature=block.signature or None)
                 return self._builder.part(opened.key, thought)
             case _Redacted():
                 self._sealed = True
-                return self._builder.part(opened.key, ThinkingPart("", REDACTED, block.data))
+                return self._builder.part(opened.key, ThinkingPart("", Redacted.THINKING, block.data))
             case _Call():
                 return self._builder.tool_call(opened.key, name=block.name, args=block.input, call_id=block.id)
             case _Other():
-                self._apart = True
+                opened.place = self._builder.place()
                 opened.service = dict(block.model_extra or {})
                 return []
             case _:
@@ -347,7 +340,7 @@ class MessageReply:
     def _add(self, opened: _Open, delta: _Delta) -> list[ModelResponseStreamEvent]:
         match delta:
             case _TextDelta():
-                return self._text(opened, delta.text)
+                return self._builder.text(delta.text)
             case _ThinkingDelta():
                 return self._builder.thinking(delta.thinking)
             case _Signature():
@@ -368,21 +361,8 @@ class MessageReply:
         if opened.service is None:
             return
         if any(opened.pieces):
-            opened.service["input"] = self._input(opened, body)
-        self._details.setdefault(SERVICE_BLOCKS, []).append(placed(opened.place, opened.service))
-
-    def _input(self, opened: _Open, body: str) -> object:
-        with suppress(ValueError):
-            return from_json("".join(opened.pieces))
-        raise UnexpectedModelBehavior(
-            f"the reply of {self.model_name!r} calls a tool of its service with arguments that are no JSON", body
-        )
-
-    def _text(self, opened: _Open, text: str) -> list[ModelResponseStreamEvent]:
-        if not (text and self._apart):
-            return self._builder.text(text)
-        self._apart = False
-        return self._builder.part(opened.key, TextPart(text))
+            opened.service["input"] = joined_input(opened.pieces, self.model_name, body)
+        self._builder.keep(opened.place, opened.service)
 
     def _cite(self, citations: list[JSON] | None) -> None:
         if citations:

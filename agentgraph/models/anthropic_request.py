@@ -22,12 +22,11 @@ from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.settings import ModelSettings
 
 from .anthropic_content import user_blocks
-from .anthropic_reply import REDACTED
 from .anthropic_settings import cache_mark, encode_settings
 from .arguments import arguments_of
 from .call_ids import fitted_id
 from .choice import ToolChoice, tool_choice
-from .claude import claude_profile, is_own_thought
+from .claude import Redacted, can_demand_calls, claude_profile, is_own_thought
 from .extra import with_extra_body
 from .service_blocks import with_service_blocks
 from .turns import system_prompts, turns
@@ -36,7 +35,7 @@ from .wire import JSON
 __all__ = ["encode", "streamed"]
 
 SYSTEM = "anthropic"
-CALL_ID = re.compile(r"[A-Za-z0-9_-]+")
+CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 ID_LENGTH = 32
 
 
@@ -58,7 +57,7 @@ def encode(
         "messages": _messages(messages, model_name, settings),
         "stream": False,
         **_system(messages, settings),
-        **_tools(settings, tool_choice(settings, parameters), forced=_can_be_forced(fields)),
+        **_tools(settings, tool_choice(settings, parameters), forced=can_demand_calls(fields)),
         **fields,
     }
     return with_extra_body(body, settings)
@@ -133,19 +132,17 @@ def _replied(reply: ModelResponse, model_name: str) -> list[JSON]:
 def _thought(part: ThinkingPart) -> list[JSON]:
     if not part.signature:  # cut off before its end; without its seal it would be refused
         return []
-    if part.id is None:
-        return [{"type": "thinking", "thinking": part.content, "signature": part.signature}]
-    return [{"type": "redacted_thinking", "data": part.signature}] if part.id == REDACTED else []
+    match part.id:
+        case Redacted.THINKING:
+            return [{"type": "redacted_thinking", "data": part.signature}]
+        case Redacted.CONTENT:
+            return []
+        case _:
+            return [{"type": "thinking", "thinking": part.content, "signature": part.signature}]
 
 
 def _id(call_id: str | None) -> str:
     return fitted_id(call_id or "", CALL_ID, ID_LENGTH)
-
-
-def _can_be_forced(fields: JSON) -> bool:
-    """Whether a call can be demanded: not together with thinking by a budget."""
-    kind: object = fields.get("thinking", {}).get("type")
-    return kind != "enabled"
 
 
 def _tools(settings: ModelSettings, choice: ToolChoice, *, forced: bool) -> JSON:

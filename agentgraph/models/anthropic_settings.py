@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from agentgraph.settings import ModelSettings
 
-from .claude import ClaudeProfile, thinking_fields
+from .claude import ClaudeProfile, refused_sampling, thinking_fields
 from .wire import JSON
 
 __all__ = ["AnthropicModelSettings", "CacheFor", "cache_mark", "encode_headers", "encode_settings"]
@@ -52,9 +52,6 @@ VERSION = "2023-06-01"
 PREFIX = "anthropic_"
 SAME = ("temperature", "top_p", "stop_sequences")
 PREFIXED = ("metadata", "top_k", "thinking", "service_tier", "container", "mcp_servers", "context_management")
-SAMPLING = frozenset({"temperature", "top_p", "top_k"})
-LEAST_TOP_P = 0.95
-"""Thinking goes together with no temperature, no `top_k` and no smaller `top_p`."""
 
 
 def encode_settings(settings: ModelSettings, profile: ClaudeProfile) -> JSON:
@@ -71,7 +68,8 @@ def encode_settings(settings: ModelSettings, profile: ClaudeProfile) -> JSON:
     # A budget is part of the reply's bound and has to be smaller.
     spare = profile.max_tokens if budget < profile.max_tokens else budget + profile.max_tokens
     body["max_tokens"] = spare if bound is None else bound
-    return _without_sampling(body, profile)
+    refused = refused_sampling(profile, body, settings.get("top_p"))
+    return {name: value for name, value in body.items() if name not in refused}
 
 
 def encode_headers(settings: ModelSettings) -> dict[str, str]:
@@ -90,14 +88,3 @@ def cache_mark(settings: ModelSettings, place: Literal["tools", "system", "messa
         return {}
     ttl = {} if wanted is True else {"ttl": wanted}
     return {"cache_control": {"type": "ephemeral", **ttl}}
-
-
-def _without_sampling(body: JSON, profile: ClaudeProfile) -> JSON:
-    """The fields without those that the model refuses."""
-    thinks = body.get("thinking", {}).get("type", "disabled") != "disabled"
-    refused: set[str] = set()
-    if thinks:
-        refused = {"temperature", "top_k"} | ({"top_p"} if body.get("top_p", 1) < LEAST_TOP_P else set())
-    if not profile.sampling:
-        refused |= SAMPLING
-    return {name: value for name, value in body.items() if name not in refused}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from agentgraph.usage import Usage
 
-from .wire import JSON, as_object, count
+from .wire import JSON, as_object, as_objects, count
 
 __all__ = ["usage_of"]
 
@@ -24,15 +22,11 @@ def usage_of(counts: JSON) -> Usage:
     """
     if not counts:
         return Usage()
-    turns = _turns(counts.get("iterations"))
+    turns = as_objects(counts.get("iterations"))
     own = [counts, *(turn for turn in turns if turn.get("type") == COMPACTION)]
     prompt = sum(count(turn, name) or 0 for turn in own for name in PARTS_OF_PROMPT)
     reply = sum(count(turn, "output_tokens") or 0 for turn in own)
     return Usage(0, prompt, reply, prompt + reply, _details(counts, own, turns) or None)
-
-
-def _turns(told: object) -> list[JSON]:
-    return [as_object(turn) for turn in cast("list[object]", told)] if isinstance(told, list) else []  # cast: of JSON
 
 
 def _details(counts: JSON, own: list[JSON], turns: list[JSON]) -> dict[str, int]:

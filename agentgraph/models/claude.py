@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from agentgraph.messages import ModelResponse
 
@@ -15,7 +16,23 @@ from .effort import effort_of
 from .origin import made_by
 from .wire import JSON
 
-__all__ = ["ClaudeProfile", "claude_profile", "is_own_thought", "thinking_fields"]
+__all__ = [
+    "ClaudeProfile",
+    "Redacted",
+    "can_demand_calls",
+    "claude_profile",
+    "is_own_thought",
+    "refused_sampling",
+    "thinking_fields",
+]
+
+
+class Redacted(StrEnum):
+    """The id of a thought that came encrypted, its signature being all there is of it; each protocol writes its own."""
+
+    THINKING = "redacted_thinking"
+    CONTENT = "redacted_content"
+
 
 SERVED_BY = ("anthropic", "bedrock")
 VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
@@ -24,6 +41,10 @@ BUDGETS = {"low": 2048, "medium": 10_000, "high": 24_000}
 LEAST_BUDGET = 1024
 LEFT_TO_ANSWER = 1024
 """Tokens of the whole reply that a budget of our own choosing leaves to the answer."""
+
+SAMPLING = frozenset({"temperature", "top_p", "top_k"})
+LEAST_TOP_P = 0.95
+"""Thinking goes together with no temperature, no `top_k` and no smaller `top_p`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +100,21 @@ def thinking_fields(asked: object, profile: ClaudeProfile, max_tokens: int | Non
     if max_tokens is not None and not isinstance(asked, int):
         budget = min(budget, max_tokens - LEFT_TO_ANSWER)
     return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= LEAST_BUDGET else {}
+
+
+def refused_sampling(profile: ClaudeProfile, fields: JSON, top_p: float | None) -> frozenset[str]:
+    """Those of `temperature`, `top_p` and `top_k` that the model refuses, with the `thinking` that the fields hold."""
+    if not profile.sampling:
+        return SAMPLING
+    if fields.get("thinking", {}).get("type", "disabled") == "disabled":
+        return frozenset()
+    return SAMPLING if top_p is not None and top_p < LEAST_TOP_P else SAMPLING - {"top_p"}
+
+
+def can_demand_calls(fields: JSON) -> bool:
+    """Whether a call can be demanded together with the `thinking` that the fields hold: not with that by a budget."""
+    kind: object = fields.get("thinking", {}).get("type")
+    return kind != "enabled"
 
 
 def is_own_thought(reply: ModelResponse, model_name: str, system: str) -> bool:

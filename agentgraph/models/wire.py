@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
 
-__all__ = ["JSON", "Wire", "as_object", "as_text", "count", "error_inside", "read"]
+__all__ = ["JSON", "Wire", "as_object", "as_objects", "as_text", "count", "error_inside", "read"]
 
 JSON: TypeAlias = dict[str, Any]  # Any: JSON
 
@@ -59,6 +59,11 @@ def count(counts: JSON, key: str) -> int | None:
 def as_object(value: object) -> JSON:
     """The value if it is a JSON object, else an empty one."""
     return cast("JSON", value) if isinstance(value, dict) else {}  # cast: the objects of JSON have text as keys
+
+
+def as_objects(value: object) -> list[JSON]:
+    """The value's items as objects if it is a list, else none."""
+    return [as_object(item) for item in cast("list[object]", value)] if isinstance(value, list) else []  # cast: of JSON
 
 
 def as_text(body: str | bytes) -> str:
