@@ -1,14 +1,15 @@
 """Runs kept in one SQLite file that many processes may share: the embedded store.
 
-Writes go through one thread (`sqlite_writer.py`), reads through connections of their own (`sqlite_readers.py`). The
-statements are in `sqlite_writes.py` and `sqlite_rows.py`, the tables in `sqlite_schema.py`.
+Writes go through one thread (`group_commit.py`, `sqlite_writer.py`), reads through connections of their own
+(`readers.py`). The statements are in `sqlite_writes.py` and `sqlite_rows.py`, the tables in `sqlite_schema.py`.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import weakref
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,8 +17,7 @@ from typing import TypeVar
 from anyio import to_thread
 
 from agentgraph.clock import Clock, SystemClock
-from agentgraph.concurrency import ThreadWaiter
-from agentgraph.exceptions import RunNotFound, StoreError, UserError
+from agentgraph.exceptions import RunNotFound, UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
     OPENING,
@@ -30,12 +30,14 @@ from agentgraph.graph.store import (
     StepRecord,
 )
 
+from .group_commit import GroupWriter, Item
+from .leases import Leases
 from .owner import this_process
+from .readers import Readers
+from .sqlite_errors import cannot_read
 from .sqlite_file import File, Synchronous
-from .sqlite_leases import Leases
-from .sqlite_readers import Readers
 from .sqlite_rows import find_run, read_calls, read_runs, read_steps
-from .sqlite_writer import Apply, Item, Writer
+from .sqlite_writer import AnyApply, Apply, FileMedium
 from .sqlite_writes import Writes
 
 __all__ = ["SQLiteStore"]
@@ -86,8 +88,9 @@ class SQLiteStore:
         self.settings = (lease, synchronous, busy_timeout)
         file, leases = File(self.path, synchronous, busy_timeout), Leases(lease)
         self._writes = Writes(str(self.path), this_process(), leases)
-        self._writer = Writer(file, leases, clock or SystemClock())
-        self._readers = Readers(file)
+        clock = clock or SystemClock()
+        self._writer = GroupWriter[AnyApply](FileMedium(file, leases, clock), leases, clock.monotonic)
+        self._readers = Readers(file.connect_to_read)
         # At the interpreter's end too. It holds the writer, never the store; the thread holds neither of both.
         weakref.finalize(self, self._writer.close, _PATIENCE)
 
@@ -110,54 +113,42 @@ class SQLiteStore:
         await self._write(apply, run_id, record.seq)
 
     async def settle(self, settlement: Settlement) -> None:
-        waiter = ThreadWaiter[None]()
         apply = partial(self._writes.settle, settlement=settlement)
-        self._writer.submit(Item(apply, settlement.run_id, None, waiter, gives_up=settlement.epoch))
-        await waiter.wait()
+        await self._writer.perform(Item[AnyApply, None](apply, settlement.run_id, gives_up=settlement.epoch))
 
     async def cancel(self, run_id: str) -> Status:
         return await self._write(partial(self._writes.cancel, run_id=run_id), run_id)
 
     async def load(self, run_id: str) -> RunRecord:
-        self._writer.check_open()
-        found = await self._readers.read(partial(find_run, run_id=run_id))
+        found = await self._read(partial(find_run, run_id=run_id))
         if found is None:
             raise RunNotFound(run_id, str(self.path))
         return found
 
     async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
-        self._writer.check_open()
-        return await self._readers.read(partial(read_steps, run_id=run_id, after=after))
+        return await self._read(partial(read_steps, run_id=run_id, after=after))
 
     async def calls(self, run_id: str) -> list[JournalRecord]:
-        self._writer.check_open()
-        return await self._readers.read(partial(read_calls, run_id=run_id))
+        return await self._read(partial(read_calls, run_id=run_id))
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
-        self._writer.check_open()
-        return await self._readers.read(partial(read_runs, which=which or RunFilter()))
+        return await self._read(partial(read_runs, which=which or RunFilter()))
 
     async def aclose(self) -> None:
         """Write what has queued, give up the runs' leases and close the file; again: nothing."""
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
 
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        self._writer.check_open()
+        try:
+            return await to_thread.run_sync(self._readers.lend, query)
+        except sqlite3.Error as error:
+            raise cannot_read(self.path, error) from error
+
     async def _write(self, apply: Apply[T], run_id: str, seq: int | None = None) -> T:
-        waiter = ThreadWaiter[T]()
-        self._writer.submit(Item(apply, run_id, seq, waiter))
-        return await waiter.wait()
+        return await self._writer.perform(Item[AnyApply, T](apply, run_id, seq))
 
     async def _take(self, apply: Apply[RunRecord], run_id: str) -> RunRecord:
-        """A write that claims a run: who is cancelled while he waits for it gives the run back."""
-        waiter = ThreadWaiter[RunRecord]()
-        item = Item(apply, run_id, None, waiter)
-        self._writer.submit(item)
-        try:
-            return await waiter.wait()
-        except Exception:
-            raise
-        except BaseException:
-            with suppress(StoreError):  # closed: the run was given up with all others
-                give_back = partial(self._writes.give_back, claimed=lambda: item.value)
-                self._writer.submit(Item(give_back, run_id, None, None))
-            raise
+        item = Item[AnyApply, RunRecord](apply, run_id)
+        return await self._writer.take(item, partial(self._writes.give_back, claimed=lambda: item.value))

@@ -50,6 +50,12 @@ class File:
         """A further connection, for any one thread at a time."""
         return sqlite3.connect(self.path, timeout=self.busy_timeout, isolation_level=None, check_same_thread=False)
 
+    def connect_to_read(self) -> sqlite3.Connection:
+        """A further connection, which can only read."""
+        connection = self.connect()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
     def _create(self) -> None:
         # Only ever open a file that is new: to close the descriptor of one that SQLite has open would drop its locks.
         try:

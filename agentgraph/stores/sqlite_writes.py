@@ -14,10 +14,10 @@ from agentgraph.exceptions import RunExists, RunFenced, RunNotFound
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import OPENING, ROOT, Commit, JournalRecord, NewRun, Owner, RunRecord, Settlement
 
-from .claims import IsDead, cancelled, claimed, committed, settled
-from .owner import is_dead
-from .sqlite_leases import Change, Leases
-from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, journal_values, step_values
+from .claims import cancelled, claimed, committed, settled
+from .leases import Change, Leases
+from .rows import journal_values, step_values
+from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run
 
 __all__ = ["Writes"]
 
@@ -64,7 +64,7 @@ class Writes:
     def create(self, connection: sqlite3.Connection, now: float, run: NewRun) -> tuple[RunRecord, Change]:
         if not insert_run(connection, run, self.owner, now, now + self.leases.length):
             raise RunExists(run.run_id)
-        connection.execute(INSERT_STEP, step_values(run.run_id, run.opening))
+        connection.execute(INSERT_STEP, (run.run_id, *step_values(run.opening)))
         return self._find(connection, run.run_id), (run.run_id, 1)
 
     def claim(
@@ -75,7 +75,7 @@ class Writes:
             return run, None
         run = replace(
             run,
-            status=claimed(run, now, self._is_dead(run), held=self.leases.holds(run)),
+            status=claimed(run, now, self.leases.is_dead(run), held=self.leases.holds(run)),
             epoch=run.epoch + 1,
             attempt=run.attempt + 1,
             options=run.options if options is None else options,
@@ -100,7 +100,7 @@ class Writes:
                 raise RunFenced(run_id, step.seq)
             status = committed(commit.status, asked=bool(found[0]))
             connection.execute(_END, (*after, status.value, run_id))
-        connection.execute(INSERT_STEP, step_values(run_id, step))
+        connection.execute(INSERT_STEP, (run_id, *step_values(step)))
         if commit.journaled:
             connection.execute(_DROP_JOURNAL, (run_id, step.branch, step.seq))
         return status, (None if status is Status.RUNNING else (run_id, None))
@@ -111,7 +111,7 @@ class Writes:
         found = connection.execute(_STANDS, (run_id, epoch)).fetchone()
         if found is None or (record.branch == ROOT and found[0] != record.seq):
             raise RunFenced(run_id, record.seq)
-        connection.execute(INSERT_JOURNAL, journal_values(run_id, record))
+        connection.execute(INSERT_JOURNAL, (run_id, *journal_values(record)))
         return None, None
 
     def settle(self, connection: sqlite3.Connection, now: float, settlement: Settlement) -> tuple[None, Change]:
@@ -122,12 +122,12 @@ class Writes:
             raise RunFenced(run_id, OPENING if run is None else run.seq)
         status = settled(settlement.event, asked=bool(found[1]))
         connection.execute(_SETTLE, (status.value, settlement.error, now, run_id))
-        connection.executemany(INSERT_JOURNAL, [journal_values(run_id, record) for record in settlement.journal])
+        connection.executemany(INSERT_JOURNAL, [(run_id, *journal_values(record)) for record in settlement.journal])
         return None, (run_id, None)
 
     def cancel(self, connection: sqlite3.Connection, now: float, run_id: str) -> tuple[Status, Change]:
         run = self._find(connection, run_id)
-        status = cancelled(run, now, self._is_dead(run), held=self.leases.holds(run))
+        status = cancelled(run, now, self.leases.is_dead(run), held=self.leases.holds(run))
         if status is Status.RUNNING:
             connection.execute(_ASK, (run_id,))
         elif status is not run.status:
@@ -142,9 +142,6 @@ class Writes:
         if run is None or run.status is not Status.RUNNING:
             return None, None
         return self.settle(connection, now, Settlement(run_id=run.run_id, epoch=run.epoch, event=Event.RELEASE))
-
-    def _is_dead(self, run: RunRecord) -> IsDead:
-        return (lambda _: True) if self.leases.has_abandoned(run) else is_dead
 
     def _find(self, connection: sqlite3.Connection, run_id: str) -> RunRecord:
         run = find_run(connection, run_id)

@@ -19,17 +19,17 @@ from pathlib import Path
 import anyio
 import pytest
 
-from agentgraph.concurrency import ThreadWaiter
 from agentgraph.exceptions import RunBusy, StoreError
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import RunRecord, Store
 from agentgraph.stores import SQLiteStore
+from agentgraph.stores.group_commit import GroupWriter, Item
+from agentgraph.stores.leases import Leases
 from agentgraph.stores.owner import this_process
 from agentgraph.stores.sqlite_errors import cannot_read, check_version
 from agentgraph.stores.sqlite_file import File
-from agentgraph.stores.sqlite_leases import Leases
 from agentgraph.stores.sqlite_schema import FORMAT, MIGRATIONS, migrate
-from agentgraph.stores.sqlite_writer import Item, Writer
+from agentgraph.stores.sqlite_writer import AnyApply, FileMedium
 from agentgraph.stores.sqlite_writes import Writes
 from tests.conformance.records import HandClock, new_run, next_commit, settlement
 from tests.shared_data import REPOSITORY
@@ -255,19 +255,24 @@ class SmallFile(File):
 
 
 async def test_a_full_disk_stops_runs_where_they_are_committed(tmp_path: Path) -> None:
-    leases, path = Leases(15.0), tmp_path / "r.db"
-    writer, writes = Writer(SmallFile(path, "NORMAL", 1.0), leases, HandClock()), Writes("r.db", this_process(), leases)
-    waiters: list[ThreadWaiter[RunRecord]] = []
-    for run_id, size in {"small": 1_000, "big": 500_000, "small too": 1_000}.items():
-        waiters.append(ThreadWaiter[RunRecord]())
-        run = replace(new_run(run_id), state=b"x" * size)
-        writer.submit(Item(partial(writes.create, run=run), run_id, None, waiters[-1]))
-    await waiters[0].wait()
-    with pytest.raises(
-        StoreError, match=r"the disk is full. Nothing was written: run 'big' stands as it was; free some"
-    ):
-        await waiters[1].wait()
-    await waiters[2].wait()
+    leases, path, clock = Leases(15.0), tmp_path / "r.db", HandClock()
+    medium = FileMedium(SmallFile(path, "NORMAL", 1.0), leases, clock)
+    writer = GroupWriter[AnyApply](medium, leases, clock.monotonic)
+    writes = Writes("r.db", this_process(), leases)
+    failed: list[StoreError] = []
+
+    async def create(run_id: str, size: int) -> None:
+        apply = partial(writes.create, run=replace(new_run(run_id), state=b"x" * size))
+        try:
+            await writer.perform(Item[AnyApply, RunRecord](apply, run_id))
+        except StoreError as error:
+            failed.append(error)
+
+    async with anyio.create_task_group() as group:
+        for run_id, size in {"small": 1_000, "big": 500_000, "small too": 1_000}.items():
+            group.start_soon(create, run_id, size)
+    (error,) = failed
+    assert "the disk is full. Nothing was written: run 'big' stands as it was; free some" in str(error)
     writer.close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT run_id FROM runs ORDER BY run_id").fetchall() == [("small",), ("small too",)]

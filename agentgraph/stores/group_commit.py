@@ -1,0 +1,246 @@
+"""The one thread that writes for a store: it takes all that has queued, has it written together, then answers.
+
+Group commit: while one transaction is flushed to disk, the steps of other runs queue up for the next, so a flush is
+shared by as many runs as there are. An item that is refused (`RunFenced`, `RunBusy`, …) has written nothing and fails
+alone. When anything else goes wrong, what was not written is tried item by item, so that only those fail that must. A
+caller is answered after its commit, never before.
+
+The thread has the leases renewed too, so an event loop that is blocked loses nothing. It sleeps until there is
+something to do. How a group is written is the affair of a `Medium`, one for each kind of database.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, Protocol, TypeVar
+
+from agentgraph.concurrency import ThreadWaiter
+from agentgraph.exceptions import StoreError
+
+from .leases import Change, Leases
+
+__all__ = ["GroupWriter", "Item", "Medium", "OutOfReachError"]
+
+WriteT = TypeVar("WriteT")
+T = TypeVar("T")
+
+LOG = logging.getLogger("agentgraph.stores")
+
+_RENEWALS = 3
+"""How often a lease is renewed in its length: two may fail before it runs out."""
+
+
+class OutOfReachError(Exception):
+    """Nothing can be written at all, because of `reason`: to try the items one by one would not help."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+        super().__init__(str(reason))
+
+
+class Item(Generic[WriteT, T]):
+    """A write on its way through the thread; a medium settles it by `succeed` or `refuse`."""
+
+    def __init__(self, write: WriteT, run_id: str, seq: int | None = None, gives_up: int | None = None) -> None:
+        self.write = write
+        self.run_id = run_id
+        self.seq = seq
+        """The step that it writes; None where it writes none."""
+        self.gives_up = gives_up
+        """The epoch of the claim that ends even if the write fails."""
+        self.value: T | None = None
+        """The answer, as soon as the write was applied without being refused."""
+        self.change: Change = None
+        self.settled = False
+        self.unsure = False
+        """It may have been written although that failed, so look before it is written again."""
+        self.waiter: ThreadWaiter[T] | None = None
+        """Who is answered, if anybody."""
+        self._answer: Callable[[], None] = _nothing
+
+    def succeed(self, value: T, change: Change = None) -> None:
+        """It is written, with this answer and this effect on the leases."""
+        waiter = self.waiter
+        self.value, self.change, self.settled = value, change, True
+        self._answer = _nothing if waiter is None else lambda: waiter.succeed(value)
+
+    def refuse(self, error: Exception) -> None:
+        """It has written nothing, because of `error`."""
+        waiter = self.waiter
+        self.value, self.change, self.settled = None, None, True
+        self._answer = _nothing if waiter is None else lambda: waiter.fail(error)
+
+    def reset(self) -> None:
+        """Whatever happened was undone."""
+        self.value, self.change, self.settled = None, None, False
+
+    def answer(self) -> None:
+        """Wake who waits for the write."""
+        self._answer()
+
+
+def _nothing() -> None:
+    pass
+
+
+class Medium(Protocol[WriteT]):
+    """What a group is written to. Only the writer's thread uses it."""
+
+    @property
+    def place(self) -> str:
+        """What people know it by."""
+        ...
+
+    def write(self, items: Sequence[Item[WriteT, Any]], *, renew: bool) -> None:
+        """Write all items, settle each; `renew` the leases before.
+
+        Items that are not settled when this raises were not written, or are `unsure`.
+
+        Raises:
+            OutOfReachError: nothing can be written at present.
+            Exception: one of the items, or the renewal, cannot be written.
+        """
+        ...
+
+    def explain(self, error: Exception, item: Item[WriteT, Any]) -> Exception:
+        """What the caller of an item is told that failed with `error`."""
+        ...
+
+    def end(self) -> None:
+        """Give up all leases and close what is open.
+
+        Raises:
+            Exception: that could not be done.
+        """
+        ...
+
+
+class GroupWriter(Generic[WriteT]):
+    """Owns the thread, the queue and the rhythm of renewals."""
+
+    def __init__(self, medium: Medium[WriteT], leases: Leases, monotonic: Callable[[], float]) -> None:
+        self._medium, self._leases, self._monotonic = medium, leases, monotonic
+        self._queue: SimpleQueue[Item[WriteT, Any] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._renew_at = 0.0
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._work, name=f"agentgraph {medium.place}", daemon=True)
+        self._thread.start()
+
+    @property
+    def closed(self) -> bool:
+        """Whether writes are refused: the store was closed, or opened by the process that this one was forked from."""
+        return self._closed or self._pid != os.getpid()
+
+    def submit(self, item: Item[WriteT, Any]) -> None:
+        """Queue a write.
+
+        Raises:
+            StoreError: the writer is closed.
+        """
+        self.check_open()
+        with self._lock:
+            self.check_open()
+            self._queue.put(item)
+
+    async def perform(self, item: Item[WriteT, T]) -> T:
+        """Queue a write and wait for its answer.
+
+        Raises:
+            StoreError: the writer is closed, or the write failed.
+            Exception: what it was refused with.
+        """
+        item.waiter = ThreadWaiter[T]()
+        self.submit(item)
+        return await item.waiter.wait()
+
+    async def take(self, item: Item[WriteT, T], give_back: WriteT) -> T:
+        """Perform a write that claims a run; `give_back` is written for a caller that is cancelled meanwhile."""
+        try:
+            return await self.perform(item)
+        except Exception:
+            raise
+        except BaseException:
+            with suppress(StoreError):  # closed: the run was given up with all others
+                self.submit(Item[WriteT, None](give_back, item.run_id))
+            raise
+
+    def check_open(self) -> None:
+        """Raise `StoreError` if the writer is closed."""
+        if self._pid != os.getpid():
+            raise StoreError(f"{self._medium.place} was opened before this process was forked; open it again here")
+        if self._closed:
+            raise StoreError(f"{self._medium.place} was closed; open it again with `open_store`")
+
+    def close(self, timeout: float | None = None) -> None:
+        """Write what has queued, give up all leases, close the medium; waits for it, at most `timeout` seconds."""
+        if self._pid != os.getpid():
+            return  # the thread lives in the parent
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        if threading.current_thread() is not self._thread:  # as it is where garbage collection runs in the thread
+            self._thread.join(timeout)
+
+    def _work(self) -> None:
+        going = True
+        while going:
+            items, going = self._take()
+            due = len(self._leases) > 0 and self._monotonic() >= self._renew_at
+            if items or due:
+                self._write(items, renew=due)
+        try:
+            self._medium.end()
+        except Exception as error:  # noqa: BLE001 - nobody is left to hear of it but the log
+            LOG.warning("%s: leases could not be given up: %s", self._medium.place, error)
+
+    def _take(self) -> tuple[list[Item[WriteT, Any]], bool]:
+        """All that has queued, and whether to go on; waits for the first item, or until leases are due."""
+        items: list[Item[WriteT, Any]] = []
+        patience = max(0.0, self._renew_at - self._monotonic()) if self._leases else None
+        with suppress(Empty):
+            item = self._queue.get(timeout=patience)
+            while item is not None:
+                items.append(item)
+                item = self._queue.get_nowait()
+            return items, False
+        return items, True
+
+    def _write(self, items: Sequence[Item[WriteT, Any]], *, renew: bool) -> None:
+        """Have a group written, then answer."""
+        if renew or not self._leases:
+            self._renew_at = self._monotonic() + self._leases.length / _RENEWALS
+        failure: Exception | None = None
+        try:
+            self._medium.write(items, renew=renew)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the waiting tasks must hear of it
+            failure = error
+        settled = [item for item in items if item.settled]
+        for item in settled:
+            self._leases.apply(item.change)
+        for item in settled:
+            item.answer()
+        if failure is not None:
+            self._recover([item for item in items if not item.settled], failure)
+
+    def _recover(self, items: Sequence[Item[WriteT, Any]], error: Exception) -> None:
+        """After a failure: each item alone; a lone item has failed, and all have where nothing is in reach."""
+        if len(items) > 1 and not isinstance(error, OutOfReachError):
+            for item in items:
+                self._write([item], renew=False)
+            return
+        reason = error.reason if isinstance(error, OutOfReachError) else error
+        if not items:
+            LOG.warning("%s: leases could not be renewed: %s", self._medium.place, reason)
+        for item in items:
+            if item.gives_up is not None:
+                self._leases.abandon(item.run_id, item.gives_up)
+            item.refuse(self._medium.explain(reason, item))
+            item.answer()

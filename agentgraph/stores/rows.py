@@ -1,0 +1,112 @@
+"""Rows as records and back: the columns, in the order in which every SQL store reads and writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.store import JournalKind, JournalRecord, NewRun, Owner, RunRecord, StepRecord
+
+__all__ = [
+    "CALL",
+    "RUN",
+    "STEP",
+    "Row",
+    "call_record",
+    "journal_values",
+    "new_run_values",
+    "run_record",
+    "step_record",
+    "step_values",
+]
+
+Row = tuple[Any, ...]  # any: drivers do not know the types of columns
+
+RUN = """
+    run_id, graph, agent, status, epoch, seq, attempt, state, usage, options, pending, error, conversation, parent,
+    origin_run, origin_seq, owner_host, owner_pid, owner_started, owner_name, lease_until, created_at, updated_at
+"""
+STEP = """
+    branch, seq, node, outcome, body, state, usage, attempt, started_at, ended_at, owner
+"""
+CALL = """
+    branch, seq, key, kind, digest, value, usage
+"""
+
+
+def run_record(row: Row) -> RunRecord:
+    """A row of `RUN`."""
+    (run_id, graph, agent, status, epoch, seq, attempt, state, usage, options, pending, error, *rest) = row
+    (conversation, parent, origin_run, origin_seq, host, pid, started, name, lease_until, created, updated) = rest
+    return RunRecord(
+        run_id=run_id,
+        graph=graph,
+        agent=agent,
+        status=Status(status),
+        epoch=epoch,
+        seq=seq,
+        attempt=attempt,
+        state=state,
+        usage=usage,
+        options=options,
+        pending=pending,
+        error=error,
+        conversation=conversation,
+        parent=parent,
+        origin=None if origin_run is None else (origin_run, origin_seq),
+        owner=None if pid is None else Owner(host, pid, started, name),
+        lease_until=lease_until,
+        created_at=created,
+        updated_at=updated,
+    )
+
+
+def step_record(row: Row) -> StepRecord:
+    """A row of `STEP`."""
+    branch, seq, node, outcome, body, state, usage, attempt, started_at, ended_at, owner = row
+    return StepRecord(
+        seq=seq,
+        branch=branch,
+        node=node,
+        outcome=outcome,
+        body=body,
+        state=state,
+        usage=usage,
+        attempt=attempt,
+        started_at=started_at,
+        ended_at=ended_at,
+        owner=owner,
+    )
+
+
+def call_record(row: Row) -> JournalRecord:
+    """A row of `CALL`."""
+    branch, seq, key, kind, digest, value, usage = row
+    return JournalRecord(
+        seq=seq, branch=branch, key=key, kind=JournalKind(kind), digest=digest, value=value, usage=usage
+    )
+
+
+def new_run_values(run: NewRun) -> Row:
+    """What a new run brings: `run_id, graph, agent, state, usage, options, pending, conversation, parent, origin_…`."""
+    origin_run, origin_seq = run.origin or (None, None)
+    return (
+        *(run.run_id, run.graph, run.agent, run.state, run.usage, run.options, run.opening.outcome),
+        *(run.conversation, run.parent, origin_run, origin_seq),
+    )
+
+
+def step_values(step: StepRecord) -> Row:
+    """A record as a row of `STEP`."""
+    return (
+        *(step.branch, step.seq, step.node, step.outcome, step.body, step.state, step.usage),
+        *(step.attempt, step.started_at, step.ended_at, step.owner),
+    )
+
+
+def journal_values(record: JournalRecord) -> Row:
+    """A record as a row of `CALL`."""
+    return (
+        *(record.branch, record.seq, record.key),
+        *(record.kind.value, record.digest, record.value, record.usage),
+    )
