@@ -1,0 +1,85 @@
+"""A store that kills its process before or after its n-th write: the hook is an environment variable."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TypeVar
+
+from agentgraph.graph import Commit, JournalRecord, NewRun, RunFilter, RunRecord, Settlement, Status, StepRecord, Store
+
+from .jobs import Moment
+from .marks import leave_mark
+
+__all__ = ["CRASH_AT", "DyingStore"]
+
+T = TypeVar("T")
+
+CRASH_AT = "CRASH_AT"
+"""For example `before:3` or `after:3`."""
+
+
+class DyingStore:
+    """Forwards to a store, counts the writes of the engine, and marks in `told` what it was told to be written."""
+
+    def __init__(self, inner: Store, told: Path) -> None:
+        self._inner, self._told = inner, told
+        self._crash = Moment.read(os.environ[CRASH_AT]) if CRASH_AT in os.environ else None
+        self.writes = 0
+
+    async def create(self, run: NewRun) -> RunRecord:
+        return await self._write(self._inner.create(run), step_mark(run.opening))
+
+    async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
+        return await self._write(self._inner.claim(run_id, options))
+
+    async def commit(self, commit: Commit) -> Status:
+        return await self._write(self._inner.commit(commit), step_mark(commit.step))
+
+    async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
+        await self._write(self._inner.journal(run_id, epoch, record), call_mark(record))
+
+    async def settle(self, settlement: Settlement) -> None:
+        await self._write(self._inner.settle(settlement), *map(call_mark, settlement.journal))
+
+    async def cancel(self, run_id: str) -> Status:
+        return await self._inner.cancel(run_id)
+
+    async def load(self, run_id: str) -> RunRecord:
+        return await self._inner.load(run_id)
+
+    async def steps(self, run_id: str, after: int = -2) -> list[StepRecord]:
+        return await self._inner.steps(run_id, after)
+
+    async def calls(self, run_id: str) -> list[JournalRecord]:
+        return await self._inner.calls(run_id)
+
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        return await self._inner.list(which)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def _write(self, writing: Awaitable[T], *marks: str) -> T:
+        self.writes += 1
+        write = self.writes
+        self._die_at(Moment("before", write))
+        written = await writing
+        for mark in marks:
+            leave_mark(self._told, mark)
+        self._die_at(Moment("after", write))
+        return written
+
+    def _die_at(self, moment: Moment) -> None:
+        if moment == self._crash:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def step_mark(step: StepRecord) -> str:
+    return f"step {step.seq}"
+
+
+def call_mark(row: JournalRecord) -> str:
+    return f"call {row.seq}/{row.key}"

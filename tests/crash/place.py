@@ -1,0 +1,61 @@
+"""Where a run takes place, as its tools and nodes see it: the marks they leave, the gate they may have to stand at."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import anyio
+import anyio.lowlevel
+
+from agentgraph.graph import Store
+
+from .jobs import RUN_ID, Job, Said, say
+from .marks import leave_mark
+
+__all__ = ["Place"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Handed to the run as its deps."""
+
+    job: Job
+    store: Store
+
+    def done(self, call: str) -> None:
+        """Leave the mark of a finished call."""
+        leave_mark(self.job.marks, call)
+
+    def first_time(self) -> bool:
+        """Whether no process of the run has asked before."""
+        try:
+            self.job.failed.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    async def wait_for_journal(self, calls: int) -> None:
+        """Return when so many calls of the pending step are journaled."""
+        while len(await self.store.calls(RUN_ID)) < calls:
+            await anyio.lowlevel.checkpoint()
+
+    async def pass_gate(self, name: str) -> None:
+        """Stand here until the test opens the gate, if the job says so; a cancellation ends it."""
+        if name not in self.job.gates:
+            return
+        with self.job.gate(name).open("rb", buffering=0) as gate:
+            say(Said(pid=os.getpid(), at=name))
+            try:
+                await anyio.wait_readable(gate)
+            except anyio.get_cancelled_exc_class():
+                say(Said(pid=os.getpid(), left=name))
+                raise
+            gate.read(1)
+
+    def pass_gate_in_thread(self, name: str) -> None:
+        """The same for sync code: nothing but the gate ends it."""
+        if name in self.job.gates:
+            with self.job.gate(name).open("rb", buffering=0) as gate:
+                say(Said(pid=os.getpid(), at=name))
+                gate.read(1)

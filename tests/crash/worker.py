@@ -1,0 +1,176 @@
+"""The process that is killed: `python -m tests.crash.worker` reads jobs, a line each, and forks a process for each.
+
+A fork has everything imported, so that a crash costs milliseconds instead of the start of an interpreter. It is made
+before this process has any thread or store, and shares nothing with the forks before it but the code.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+import anyio
+import trio
+from pydantic_core import from_json
+
+from agentgraph import AgentRunResult, Usage
+from agentgraph.agent.options import RunOptions
+from agentgraph.agent.result import RunMessages
+from agentgraph.graph import GraphRunOptions, GraphRunResult
+from agentgraph.models.test import TestModel
+from agentgraph.stores import MemoryStore, SQLiteStore
+
+from .desk import Verdict, desk, model
+from .dying import CRASH_AT, DyingStore
+from .jobs import PATIENCE, RUN_ID, Door, Job, Said, say
+from .place import Place
+from .rounds import Fetch, Sum, rounds
+from .times import timeless
+
+assert trio.__name__ in sys.modules  # imported here once, not by each fork
+
+Ending = dict[str, Any]  # Any: JSON
+"""History, usage and result of a run, without times."""
+
+
+def main() -> None:
+    anyio.run(build_schemas)
+    gc.collect()
+    gc.freeze()  # what a fork never touches is never copied for it
+    while line := sys.stdin.buffer.readline():
+        job = Job.read(line)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            run_child(job)
+            if job.exits:
+                return  # the interpreter ends as it does after any script
+            os._exit(0)
+        os.close(writing)
+        watch(job, child, reading)
+
+
+async def build_schemas() -> None:
+    """What every fork would do anew, at a multiple of its other cost. No tool is called, so there is no thread."""
+    place = Place(Job(folder=Path()), MemoryStore())
+    verdict = TestModel(call_tools=[], custom_result_args={"answer": "", "total": 0})
+    await desk.run("", store=place.store, deps=place, model=verdict)
+
+
+def watch(job: Job, child: int, reading: int) -> None:
+    """Wait for the end of a process; at the time its job names, kill it."""
+    ended, _, _ = select.select([reading], [], [], PATIENCE if job.kill_after is None else job.kill_after)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+    os.close(reading)
+    _, status = os.waitpid(child, 0)
+    say(Said(pid=child, exit=os.waitstatus_to_exitcode(status)))
+
+
+def run_child(job: Job) -> None:
+    if job.crash is not None:
+        os.environ[CRASH_AT] = str(job.crash)
+    if job.sigterm_exits:
+        signal.signal(signal.SIGTERM, _exit)
+    store = DyingStore(SQLiteStore(job.store, lease=job.lease), job.told)
+    started = perf_counter()
+    try:
+        ending = DOORS[job.door](Place(job, store))
+    except BaseException as error:  # noqa: BLE001 - the worker reports whatever the run raises, interrupts included
+        say(Said(pid=os.getpid(), raised=type(error).__name__, writes=store.writes))
+    else:
+        seconds = perf_counter() - started
+        say(Said(pid=os.getpid(), ended=ending, writes=store.writes, seconds=seconds))
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def agent_options(place: Place) -> RunOptions[Place]:
+    options: RunOptions[Place] = {"store": place.store, "deps": place, "model": model(place)}
+    options["resume" if place.job.resume else "run_id"] = RUN_ID
+    return options
+
+
+def prompt(place: Place) -> str | None:
+    return None if place.job.resume else "Where is my parcel?"
+
+
+def run(place: Place) -> Ending:
+    async def work() -> AgentRunResult[Verdict]:
+        return await desk.run(prompt(place), **agent_options(place))
+
+    ended = anyio.run(work, backend=place.job.backend)
+    return agent_ending(ended, ended.usage(), ended.data)
+
+
+def run_sync(place: Place) -> Ending:
+    ended = desk.run_sync(prompt(place), **agent_options(place))
+    return agent_ending(ended, ended.usage(), ended.data)
+
+
+def run_stream(place: Place) -> Ending:
+    async def work() -> Ending:
+        async with desk.run_stream(prompt(place), **agent_options(place)) as response:
+            async for _ in response.stream(debounce_by=None):
+                pass
+            return agent_ending(response, response.usage(), await response.get_data())
+
+    return anyio.run(work, backend=place.job.backend)
+
+
+def agent_ending(messages: RunMessages, usage: Usage, data: Verdict) -> Ending:
+    history, new = (from_json(timeless(each)) for each in (messages.all_messages_json(), messages.new_messages_json()))
+    return {"history": history, "new": new, "usage": asdict(usage), "result": asdict(data)}
+
+
+def graph_options(place: Place) -> GraphRunOptions[Sum, Place]:
+    options = GraphRunOptions[Sum, Place](store=place.store, deps=place)
+    if place.job.resume:
+        options["resume"] = RUN_ID
+    else:
+        options["run_id"], options["state"] = RUN_ID, Sum()
+    return options
+
+
+def start(place: Place) -> Fetch | None:
+    return None if place.job.resume else Fetch(0)
+
+
+def run_graph(place: Place) -> Ending:
+    async def work() -> GraphRunResult[Sum, int]:
+        return await rounds.run(start(place), **graph_options(place))
+
+    return graph_ending(anyio.run(work, backend=place.job.backend))
+
+
+def run_graph_sync(place: Place) -> Ending:
+    return graph_ending(rounds.run_sync(start(place), **graph_options(place)))
+
+
+def graph_ending(ended: GraphRunResult[Sum, int]) -> Ending:
+    return {"result": ended.output, "state": asdict(ended.state)}
+
+
+DOORS: Mapping[Door, Callable[[Place], Ending]] = {
+    Door.RUN: run,
+    Door.RUN_SYNC: run_sync,
+    Door.RUN_STREAM: run_stream,
+    Door.GRAPH: run_graph,
+    Door.GRAPH_SYNC: run_graph_sync,
+}
+
+
+if __name__ == "__main__":
+    main()
