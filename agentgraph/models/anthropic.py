@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from agentgraph.messages import ModelMessage, ModelResponse
-from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
+from agentgraph.model import ModelRequestParameters, StreamedResponse
 from agentgraph.models import check_allow_model_requests
 from agentgraph.providers import Provider, settle_provider
 from agentgraph.providers.clients import AsyncClient
@@ -17,13 +18,14 @@ from .anthropic_reply import MessageReply, decode
 from .anthropic_request import encode, streamed
 from .anthropic_settings import AnthropicModelSettings, encode_headers
 from .http import Call, event_stream, fetch
+from .served import ServedModel
 from .streamed import StreamedReply
 from .wire import JSON
 
 __all__ = ["AnthropicModel", "AnthropicModelSettings"]
 
 
-class AnthropicModel(Model):
+class AnthropicModel(ServedModel):
     """A Claude model, or any other behind Anthropic's protocol."""
 
     def __init__(
@@ -47,21 +49,8 @@ class AnthropicModel(Model):
         Raises:
             UserError: no such provider, no key, or key, address or client beside a provider that has its own.
         """
-        self._model_name = model_name
         options = {"api_key": api_key, "base_url": base_url, "http_client": http_client}
-        self._provider = settle_provider(provider, ("anthropic",), options)
-
-    @property
-    def model_name(self) -> str:
-        return self._model_name
-
-    @property
-    def system(self) -> str:
-        return self._provider.name
-
-    @property
-    def base_url(self) -> str:
-        return self._provider.base_url
+        super().__init__(model_name, settle_provider(provider, ("anthropic",), options))
 
     async def request(
         self,
@@ -71,7 +60,7 @@ class AnthropicModel(Model):
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
-        return decode(await fetch(self._call(body, model_settings)), self._model_name)
+        return decode(await fetch(self._ask(body, model_settings)), self._model_name)
 
     @asynccontextmanager
     async def request_stream(
@@ -82,19 +71,9 @@ class AnthropicModel(Model):
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
-        async with event_stream(self._call(streamed(body), model_settings)) as stream:
+        async with event_stream(self._ask(streamed(body), model_settings)) as stream:
             yield StreamedReply(stream, MessageReply(self._model_name))
 
-    def _call(self, body: JSON, settings: ModelSettings | None) -> Call:
-        settings = settings or {}
-        return Call(
-            provider=self._provider,
-            model_name=self._model_name,
-            path="/v1/messages",
-            body=body,
-            headers=encode_headers(settings),
-            timeout=settings.get("timeout"),
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._model_name!r}, provider={self._provider!r})"
+    def _ask(self, body: JSON, settings: ModelSettings | None) -> Call:
+        call = self._call("/v1/messages", body, settings)
+        return replace(call, headers=encode_headers(settings or {}))

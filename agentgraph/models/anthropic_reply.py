@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, assert_never
-
-from pydantic import ConfigDict, Discriminator, Tag
+from typing import assert_never
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
 from agentgraph.messages import (
@@ -23,11 +21,35 @@ from agentgraph.messages import (
 )
 from agentgraph.usage import Usage
 
+from .anthropic_events import (
+    Begin,
+    Block,
+    BlockDelta,
+    BlockStart,
+    BlockStop,
+    Call,
+    CitationDelta,
+    Delta,
+    End,
+    ErrorEvent,
+    InputDelta,
+    Kind,
+    MessageDelta,
+    MessageStart,
+    Other,
+    RedactedThought,
+    SignatureDelta,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    Whole,
+)
 from .anthropic_usage import usage_of
 from .claude import Redacted
 from .origin import marked
 from .service_blocks import BlockBuilder, joined_input
-from .wire import JSON, Wire, as_object, as_text, error_inside, read
+from .wire import JSON, as_text, error_inside, read
 
 __all__ = ["MessageReply", "decode"]
 
@@ -56,130 +78,6 @@ STATUSES: Mapping[str, int] = {
     "overloaded_error": 529,
 }
 """https://docs.anthropic.com/en/api/errors: an error inside a stream has only its type."""
-
-
-class _Text(Wire):
-    text: str
-    citations: list[JSON] | None = None
-
-
-class _Thinking(Wire):
-    thinking: str
-    signature: str | None = None
-
-
-class _Redacted(Wire):
-    data: str
-
-
-class _Call(Wire):
-    id: str | None = None
-    name: str
-    input: JSON | None = None
-
-
-class _Other(Wire):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-def _kind(*known: str) -> Discriminator:
-    def kind(value: object) -> str:
-        found = as_object(value).get("type")
-        return found if found in known else "other"
-
-    return Discriminator(kind)
-
-
-_Block = Annotated[
-    Annotated[_Text, Tag("text")]
-    | Annotated[_Thinking, Tag("thinking")]
-    | Annotated[_Redacted, Tag("redacted_thinking")]
-    | Annotated[_Call, Tag("tool_use")]
-    | Annotated[_Other, Tag("other")],
-    _kind("text", "thinking", "redacted_thinking", "tool_use"),
-]
-
-
-class _TextDelta(Wire):
-    text: str
-
-
-class _ThinkingDelta(Wire):
-    thinking: str
-
-
-class _Signature(Wire):
-    signature: str
-
-
-class _Input(Wire):
-    partial_json: str
-
-
-class _Citation(Wire):
-    citation: JSON
-
-
-_Delta = Annotated[
-    Annotated[_TextDelta, Tag("text_delta")]
-    | Annotated[_ThinkingDelta, Tag("thinking_delta")]
-    | Annotated[_Signature, Tag("signature_delta")]
-    | Annotated[_Input, Tag("input_json_delta")]
-    | Annotated[_Citation, Tag("citations_delta")]
-    | Annotated[_Other, Tag("other")],
-    _kind("text_delta", "thinking_delta", "signature_delta", "input_json_delta", "citations_delta"),
-]
-
-
-class _End(Wire):
-    """How a message ends: fields of a whole one, and of the delta of a streamed one."""
-
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    stop_details: JSON | None = None
-    container: JSON | None = None
-
-
-class _Begin(Wire):
-    id: str | None = None
-    model: str | None = None
-    usage: JSON | None = None
-
-
-class _Whole(_Begin, _End):
-    content: list[_Block] | None = None
-    error: JSON | None = None
-
-
-class _Kind(Wire):
-    type: str
-
-
-class _MessageStart(Wire):
-    message: _Begin
-
-
-class _BlockStart(Wire):
-    index: int
-    content_block: _Block
-
-
-class _BlockDelta(Wire):
-    index: int
-    delta: _Delta
-
-
-class _BlockStop(Wire):
-    index: int
-
-
-class _MessageDelta(Wire):
-    delta: _End
-    usage: JSON | None = None
-
-
-class _Error(Wire):
-    error: JSON
 
 
 @dataclass(eq=False)
@@ -240,24 +138,24 @@ class MessageReply:
             ModelHTTPError: it is an error of a known type.
             UnexpectedModelBehavior: it is any other error, or nothing that this protocol has.
         """
-        match read(_Kind, body, self.model_name).type:
+        match read(Kind, body, self.model_name).type:
             case "message_start":
-                self._begin(read(_MessageStart, body, self.model_name).message)
+                self._begin(read(MessageStart, body, self.model_name).message)
             case "content_block_start":
-                start = read(_BlockStart, body, self.model_name)
+                start = read(BlockStart, body, self.model_name)
                 return self._start(start.index, start.content_block)
             case "content_block_delta":
-                delta = read(_BlockDelta, body, self.model_name)
+                delta = read(BlockDelta, body, self.model_name)
                 return self._add(self._opened(delta.index, body), delta.delta)
             case "content_block_stop":
-                self._stop(self._opened(read(_BlockStop, body, self.model_name).index, body), body)
+                self._stop(self._opened(read(BlockStop, body, self.model_name).index, body), body)
             case "message_delta":
-                end = read(_MessageDelta, body, self.model_name)
+                end = read(MessageDelta, body, self.model_name)
                 self._end(end.delta, end.usage)
             case "message_stop":
                 self.ended = True
             case "error":
-                raise _error(read(_Error, body, self.model_name).error, self.model_name, body)
+                raise _error(read(ErrorEvent, body, self.model_name).error, self.model_name, body)
             case _:
                 pass
         return []
@@ -269,7 +167,7 @@ class MessageReply:
             ModelHTTPError: it is an error of a known type.
             UnexpectedModelBehavior: it is any other error, or no message.
         """
-        message = read(_Whole, body, self.model_name)
+        message = read(Whole, body, self.model_name)
         if message.error is not None:
             raise _error(message.error, self.model_name, body)
         if message.content is None:
@@ -296,13 +194,13 @@ class MessageReply:
         """The usage so far."""
         return usage_of(self._usage)
 
-    def _begin(self, message: _Begin) -> None:
+    def _begin(self, message: Begin) -> None:
         self._begun = True
         self._id = message.id or self._id
         self.model_name = message.model or self.model_name
         self._count(message.usage)
 
-    def _end(self, end: _End, usage: JSON | None) -> None:
+    def _end(self, end: End, usage: JSON | None) -> None:
         self._finish = end.stop_reason or self._finish
         told = {"stop_sequence": end.stop_sequence, "stop_details": end.stop_details, "container": end.container}
         if end.stop_reason in TOLD:
@@ -314,44 +212,44 @@ class MessageReply:
         # The end of a stream counts anew what its start has counted, but not all of it.
         self._usage |= {name: value for name, value in (usage or {}).items() if value is not None}
 
-    def _start(self, index: int, block: _Block) -> list[ModelResponseStreamEvent]:
+    def _start(self, index: int, block: Block) -> list[ModelResponseStreamEvent]:
         opened = self._open[index] = _Open(self._blocks)
         self._blocks += 1
         match block:
-            case _Text():
+            case Text():
                 self._cite(block.citations)
                 return self._builder.text(block.text)
-            case _Thinking():
+            case Thinking():
                 self._sealed = True
                 thought = ThinkingPart(block.thinking, signature=block.signature or None)
                 return self._builder.part(opened.key, thought)
-            case _Redacted():
+            case RedactedThought():
                 self._sealed = True
                 return self._builder.part(opened.key, ThinkingPart("", Redacted.THINKING, block.data))
-            case _Call():
+            case Call():
                 return self._builder.tool_call(opened.key, name=block.name, args=block.input, call_id=block.id)
-            case _Other():
+            case Other():
                 opened.place = self._builder.place()
                 opened.service = dict(block.model_extra or {})
                 return []
             case _:
                 assert_never(block)
 
-    def _add(self, opened: _Open, delta: _Delta) -> list[ModelResponseStreamEvent]:
+    def _add(self, opened: _Open, delta: Delta) -> list[ModelResponseStreamEvent]:
         match delta:
-            case _TextDelta():
+            case TextDelta():
                 return self._builder.text(delta.text)
-            case _ThinkingDelta():
+            case ThinkingDelta():
                 return self._builder.thinking(delta.thinking)
-            case _Signature():
+            case SignatureDelta():
                 return self._builder.thinking(signature=delta.signature)
-            case _Input():
+            case InputDelta():
                 if opened.service is None:
                     return self._builder.tool_call(opened.key, args=delta.partial_json)
                 opened.pieces.append(delta.partial_json)
-            case _Citation():
+            case CitationDelta():
                 self._cite([delta.citation])
-            case _Other():
+            case Other():
                 _grow(opened.service, delta.model_extra or {})
             case _:
                 assert_never(delta)

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from agentgraph.settings import ModelSettings
 
 from .claude import ClaudeProfile, refused_sampling, thinking_fields
-from .wire import JSON
+from .wire import JSON, count
 
 __all__ = ["AnthropicModelSettings", "CacheFor", "cache_mark", "encode_headers", "encode_settings"]
 
@@ -64,10 +64,10 @@ def encode_settings(settings: ModelSettings, profile: ClaudeProfile) -> JSON:
     body |= {name: given[PREFIX + name] for name in PREFIXED if PREFIX + name in given}
     if "anthropic_effort" in given:
         body["output_config"] = {"effort": given["anthropic_effort"]}
-    budget: int = body.get("thinking", {}).get("budget_tokens", 0)
+    budget = count(body.get("thinking", {}), "budget_tokens") or 0
     # A budget is part of the reply's bound and has to be smaller.
-    spare = profile.max_tokens if budget < profile.max_tokens else budget + profile.max_tokens
-    body["max_tokens"] = spare if bound is None else bound
+    room = profile.max_tokens if budget < profile.max_tokens else budget + profile.max_tokens
+    body["max_tokens"] = room if bound is None else bound
     refused = refused_sampling(profile, body, settings.get("top_p"))
     return {name: value for name, value in body.items() if name not in refused}
 

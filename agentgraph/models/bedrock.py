@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 from agentgraph.messages import ModelMessage, ModelResponse
-from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
+from agentgraph.model import ModelRequestParameters, StreamedResponse
 from agentgraph.models import check_allow_model_requests
 from agentgraph.providers import Provider, settle_provider
 from agentgraph.providers.clients import AsyncClient
@@ -18,14 +18,14 @@ from .bedrock_frames import FRAMES
 from .bedrock_reply import ConverseReply, decode
 from .bedrock_request import encode
 from .bedrock_settings import BedrockModelSettings
-from .http import Call, event_stream, fetch
+from .http import event_stream, fetch
+from .served import ServedModel
 from .streamed import StreamedReply
-from .wire import JSON
 
 __all__ = ["BedrockConverseModel", "BedrockModelSettings"]
 
 
-class BedrockConverseModel(Model):
+class BedrockConverseModel(ServedModel):
     """A model of any maker on Bedrock."""
 
     def __init__(
@@ -49,21 +49,8 @@ class BedrockConverseModel(Model):
         Raises:
             UserError: no such provider, no region, or key, address or client beside a provider that has its own.
         """
-        self._model_name = model_name
         options = {"api_key": api_key, "base_url": base_url, "http_client": http_client}
-        self._provider = settle_provider(provider, ("bedrock",), options)
-
-    @property
-    def model_name(self) -> str:
-        return self._model_name
-
-    @property
-    def system(self) -> str:
-        return self._provider.name
-
-    @property
-    def base_url(self) -> str:
-        return self._provider.base_url
+        super().__init__(model_name, settle_provider(provider, ("bedrock",), options))
 
     async def request(
         self,
@@ -73,7 +60,7 @@ class BedrockConverseModel(Model):
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
-        return decode(await fetch(self._call("converse", body, model_settings)), self._model_name)
+        return decode(await fetch(self._call(self._path("converse"), body, model_settings)), self._model_name)
 
     @asynccontextmanager
     async def request_stream(
@@ -84,19 +71,8 @@ class BedrockConverseModel(Model):
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
-        async with event_stream(self._call("converse-stream", body, model_settings), FRAMES) as stream:
+        async with event_stream(self._call(self._path("converse-stream"), body, model_settings), FRAMES) as stream:
             yield StreamedReply(stream, ConverseReply(self._model_name))
 
-    def _call(self, verb: str, body: JSON, settings: ModelSettings | None) -> Call:
-        settings = settings or {}
-        return Call(
-            provider=self._provider,
-            model_name=self._model_name,
-            path=f"/model/{quote(self._model_name, safe='')}/{verb}",
-            body=body,
-            headers=settings.get("extra_headers", {}),
-            timeout=settings.get("timeout"),
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._model_name!r}, provider={self._provider!r})"
+    def _path(self, verb: str) -> str:
+        return f"/model/{quote(self._model_name, safe='')}/{verb}"

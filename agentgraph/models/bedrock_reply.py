@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
-from pydantic import Base64Bytes, ConfigDict
-
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
 from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ThinkingPart
 from agentgraph.usage import Usage
 
+from .bedrock_events import Block, Call, Cited, End, Event, ExceptionEvent, Metadata, Reasoning, Whole
 from .claude import Redacted
 from .origin import marked
 from .service_blocks import BlockBuilder, joined_input
-from .wire import JSON, Wire, as_object, as_objects, as_text, count, error_inside, read
+from .wire import JSON, as_object, as_objects, as_text, count, error_inside, read
 
 __all__ = ["ConverseReply", "decode"]
 
@@ -50,98 +49,6 @@ STATUSES: Mapping[str, int] = {
 SERVICE_CALL = "server_tool_use"
 PARTS_OF_PROMPT = ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
 """Each token of the prompt is counted in one of them."""
-
-
-class _Reasoned(Wire):
-    text: str | None = None
-    signature: str | None = None
-
-
-class _Reasoning(_Reasoned):
-    """The pieces of a stream stand bare, a whole thought in `reasoningText`."""
-
-    reasoningText: _Reasoned | None = None  # noqa: N815 - the wire's own name
-    redactedContent: Base64Bytes | None = None  # noqa: N815 - as above
-
-
-class _Call(Wire):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    toolUseId: str | None = None  # noqa: N815 - as above
-    name: str | None = None
-    input: JSON | str | None = None
-    type: str | None = None
-
-
-class _Said(Wire):
-    text: str | None = None
-
-
-class _Cited(Wire):
-    content: list[_Said] | None = None
-    citations: list[JSON] | None = None
-
-
-class _Block(Wire):
-    """A block, the beginning of one, or a piece."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    text: str | None = None
-    toolUse: _Call | None = None  # noqa: N815 - as above
-    reasoningContent: _Reasoning | None = None  # noqa: N815 - as above
-    citationsContent: _Cited | None = None  # noqa: N815 - as above
-    citation: JSON | None = None
-
-
-class _Start(Wire):
-    contentBlockIndex: int  # noqa: N815 - as above
-    start: _Block
-
-
-class _Delta(Wire):
-    contentBlockIndex: int  # noqa: N815 - as above
-    delta: _Block
-
-
-class _Stop(Wire):
-    contentBlockIndex: int  # noqa: N815 - as above
-
-
-class _End(Wire):
-    stopReason: str | None = None  # noqa: N815 - as above
-    additionalModelResponseFields: object = None  # noqa: N815 - as above
-
-
-class _Metadata(Wire):
-    usage: JSON | None = None
-    trace: JSON | None = None
-
-
-class _Exception(Wire):
-    type: str
-
-
-class _Event(Wire):
-    messageStart: JSON | None = None  # noqa: N815 - as above
-    contentBlockStart: _Start | None = None  # noqa: N815 - as above
-    contentBlockDelta: _Delta | None = None  # noqa: N815 - as above
-    contentBlockStop: _Stop | None = None  # noqa: N815 - as above
-    messageStop: _End | None = None  # noqa: N815 - as above
-    metadata: _Metadata | None = None
-    exception: _Exception | None = None
-
-
-class _Message(Wire):
-    content: list[_Block]
-
-
-class _Output(Wire):
-    message: _Message | None = None
-
-
-class _Whole(_End, _Metadata):
-    output: _Output | None = None
 
 
 @dataclass(eq=False)
@@ -205,7 +112,7 @@ class ConverseReply:
             ModelHTTPError: it is an error of a known type.
             UnexpectedModelBehavior: it is any other error, or nothing that this protocol has.
         """
-        event = read(_Event, body, self.model_name)
+        event = read(Event, body, self.model_name)
         if event.exception is not None:
             raise _error(event.exception, self.model_name, body)
         self._begun = self._begun or event.messageStart is not None
@@ -227,7 +134,7 @@ class ConverseReply:
         Raises:
             UnexpectedModelBehavior: it is none.
         """
-        whole = read(_Whole, body, self.model_name)
+        whole = read(Whole, body, self.model_name)
         if whole.output is None or whole.output.message is None:
             raise UnexpectedModelBehavior(f"the reply of {self.model_name!r} holds no message", as_text(body))
         for index, block in enumerate(whole.output.message.content):
@@ -256,20 +163,20 @@ class ConverseReply:
         reply = count(counts, "outputTokens") or 0
         return Usage(0, prompt, reply, prompt + reply, _details(counts) or None)
 
-    def _end(self, end: _End) -> None:
+    def _end(self, end: End) -> None:
         self._finish = end.stopReason or self._finish
         if FINISH.get(self._finish or "") in {"content_filter", "error"}:
             self._details["stop_reason"] = self._finish
         if end.additionalModelResponseFields is not None:
             self._details["additional_fields"] = end.additionalModelResponseFields
 
-    def _tell(self, metadata: _Metadata) -> None:
+    def _tell(self, metadata: Metadata) -> None:
         self._told = True
         self._usage = metadata.usage or self._usage
         if metadata.trace is not None:
             self._details["trace"] = metadata.trace
 
-    def _add(self, index: int, block: _Block) -> list[ModelResponseStreamEvent]:
+    def _add(self, index: int, block: Block) -> list[ModelResponseStreamEvent]:
         opened = self._open.get(index)
         begins = opened is None
         if opened is None:
@@ -287,10 +194,10 @@ class ConverseReply:
         self._serve(opened, block)
         return []
 
-    def _is_services(self, call: _Call, opened: _Open) -> bool:
+    def _is_services(self, call: Call, opened: _Open) -> bool:
         return call.type == SERVICE_CALL or opened.service is not None
 
-    def _think(self, opened: _Open, thought: _Reasoning, *, begins: bool) -> list[ModelResponseStreamEvent]:
+    def _think(self, opened: _Open, thought: Reasoning, *, begins: bool) -> list[ModelResponseStreamEvent]:
         said = thought.reasoningText or thought
         if thought.redactedContent is not None:
             self._sealed = True
@@ -302,14 +209,14 @@ class ConverseReply:
             return self._builder.part(opened.key, ThinkingPart(said.text or "", signature=said.signature or None))
         return self._builder.thinking(said.text or "", signature=said.signature)
 
-    def _cite(self, block: _Block) -> list[ModelResponseStreamEvent]:
-        cited = block.citationsContent or _Cited()
+    def _cite(self, block: Block) -> list[ModelResponseStreamEvent]:
+        cited = block.citationsContent or Cited()
         citations = [*(cited.citations or []), *([block.citation] if block.citation is not None else [])]
         if citations:
             self._details.setdefault("citations", []).extend(citations)
         return self._builder.text("".join(said.text or "" for said in cited.content or []))
 
-    def _serve(self, opened: _Open, block: _Block) -> None:
+    def _serve(self, opened: _Open, block: Block) -> None:
         if opened.service is None:
             opened.place = self._builder.place()
             opened.service = {}
@@ -345,5 +252,5 @@ def _details(counts: JSON) -> dict[str, int]:
     return {name: number for name, number in details.items() if number}
 
 
-def _error(exception: _Exception, model_name: str, body: str) -> ModelHTTPError | UnexpectedModelBehavior:
+def _error(exception: ExceptionEvent, model_name: str, body: str) -> ModelHTTPError | UnexpectedModelBehavior:
     return error_inside(STATUSES.get(exception.type), model_name, body)

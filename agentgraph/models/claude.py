@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from agentgraph.messages import ModelResponse
 
+from .budget import budget_of
 from .effort import effort_of
 from .origin import made_by
 from .wire import JSON
@@ -36,8 +37,6 @@ class Redacted(StrEnum):
 
 SERVED_BY = ("anthropic", "bedrock")
 VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
-BUDGETS = {"low": 2048, "medium": 10_000, "high": 24_000}
-"""Tokens of thinking for an effort, where a model wants a budget."""
 LEAST_BUDGET = 1024
 LEFT_TO_ANSWER = 1024
 """Tokens of the whole reply that a budget of our own choosing leaves to the answer."""
@@ -96,10 +95,13 @@ def thinking_fields(asked: object, profile: ClaudeProfile, max_tokens: int | Non
         return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort_of(asked)}}
     if not profile.budgets:
         return {}
-    budget = asked if isinstance(asked, int) else BUDGETS.get(str(asked), BUDGETS["high"])
-    if max_tokens is not None and not isinstance(asked, int):
-        budget = min(budget, max_tokens - LEFT_TO_ANSWER)
-    return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= LEAST_BUDGET else {}
+    budget = budget_of(asked)
+    if isinstance(budget, int):
+        if max_tokens is not None and not isinstance(asked, int):
+            budget = min(budget, max_tokens - LEFT_TO_ANSWER)
+        if budget < LEAST_BUDGET:
+            return {}
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
 def refused_sampling(profile: ClaudeProfile, fields: JSON, top_p: float | None) -> frozenset[str]:

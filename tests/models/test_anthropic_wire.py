@@ -56,6 +56,9 @@ def adapted(name: str, reference: JSON) -> JSON:
             # The service refuses texts that are empty (`text content blocks must be non-empty`), but a result may have
             # no content.
             del body["messages"][2]["content"][0]["content"]
+        case "thinking_asked":
+            # An effort stands for the same number of tokens with every service.
+            body["thinking"]["budget_tokens"] = 8192
         case _:
             pass
     return body
