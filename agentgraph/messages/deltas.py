@@ -303,8 +303,9 @@ def _draft(index: int, part: ModelResponsePart) -> _Text | _Thought | _Call:
         case ThinkingPart():
             return _Thought(index, [part.content], part.id, part.signature)
         case ToolCallPart():
-            call = _Call(index, part.tool_name, id=part.tool_call_id)
+            call = _Call(name=part.tool_name, id=part.tool_call_id)
             call.add_args(part.args)
+            call.index = index
             return call
         case _:
             assert_never(part)

@@ -186,6 +186,13 @@ def test_a_whole_call_can_go_on() -> None:
     assert builder.parts == [ToolCallPart("f", '{"a":1}', "c")]
 
 
+def test_a_whole_call_without_arguments_keeps_their_kind() -> None:
+    builder = ReplyBuilder()
+    builder.part(0, ToolCallPart("f", {}))
+    builder.part(1, ToolCallPart("g", ""))
+    assert builder.parts == [ToolCallPart("f", {}), ToolCallPart("g", "")]
+
+
 def test_a_whole_part_again_replaces_the_first() -> None:
     builder = ReplyBuilder()
     builder.part("p", TextPart("draft"))
