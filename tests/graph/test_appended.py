@@ -169,3 +169,24 @@ def test_a_copy_goes_on_recording(copied: Callable[[AppendedList[int]], Appended
     other.append(3)
     assert (items, other) == ([1, 2], [1, 2, 3])
     assert other.change() == Change(2, [], [3])
+
+
+@pytest.mark.parametrize(
+    ("mutate", "keep"),
+    [
+        (call("clear"), 0),
+        (call("reverse"), 0),
+        (call("sort"), 0),
+        (call("remove", 2), 1),
+        (call("insert", -1, 9), 2),
+        (call("pop"), 2),
+        (repeat(0), 0),
+        (repeat(2), 3),
+        (assign_slice(slice(3, 0, -2), [8]), 2),
+    ],
+)
+def test_what_each_mutation_keeps(mutate: Mutation, keep: int) -> None:
+    items = AppendedList([1, 2, 3])
+    items.mark_stored()
+    mutate(items)
+    assert items.change() == Change(keep, [], items[keep:])

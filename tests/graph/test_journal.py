@@ -12,7 +12,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from pydantic import TypeAdapter
 
-from agentgraph.exceptions import GraphRuntimeError
+from agentgraph.exceptions import GraphRuntimeError, StoreError
 from agentgraph.graph import BaseNode, End, Graph, GraphRunContext, JournalRecord, Once, Store
 from agentgraph.graph.journal import Journal
 from agentgraph.graph.store import JournalKind
@@ -281,3 +281,34 @@ def test_a_digest_tells_calls_apart() -> None:
     ]
     assert len({call.digest() for call in calls}) == len(calls)
     assert Once("k", int, [object()]).digest() == Once("j", int, [object()]).digest()
+
+
+async def test_what_the_store_says_to_every_call_of_a_batch_is_one_error() -> None:
+    began = [anyio.Event() for _ in range(3)]
+
+    async def refuse(record: JournalRecord) -> None:
+        began[int(record.key)].set()
+        await began[1 - int(record.key)].wait()
+        raise StoreError("full")
+
+    async def call(number: int) -> int:
+        if number == 2:
+            await anyio.sleep_forever()
+        return number
+
+    with pytest.raises(StoreError, match="full"):
+        await Journal(refuse).once_all([Once[int](f"{number}", call, [number]) for number in range(3)])
+
+
+async def test_several_failures_of_a_batch_leave_as_a_group() -> None:
+    both = [anyio.Event(), anyio.Event()]
+
+    async def fail(number: int) -> int:
+        both[number].set()
+        with anyio.CancelScope(shield=True):
+            await both[1 - number].wait()
+        raise KeyError(number)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await Journal().once_all([Once[int](f"{number}", fail, [number]) for number in range(2)])
+    assert sorted(map(str, caught.value.exceptions)) == ["0", "1"]
