@@ -7,7 +7,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, overload
 
 from typing_extensions import TypedDict, TypeVar, Unpack
 
-from agentgraph.calling import ResultValidatorFunc, ToolPrepareFunc
+from agentgraph.calling import SystemPromptFunc, ToolPrepareFunc
 from agentgraph.context import RunContext
 from agentgraph.exceptions import UserError
 from agentgraph.result import ResultSchema, ResultValidator
@@ -19,6 +19,7 @@ __all__ = ["AgentFunctions", "AgentToolOptions", "check_names"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+PromptT = TypeVar("PromptT", bound=SystemPromptFunc[Any])  # Any: see `system_prompt`
 DepsT = TypeVar("DepsT", default=None)
 ResultT = TypeVar("ResultT", default=str)
 
@@ -50,11 +51,11 @@ class AgentFunctions(Generic[DepsT, ResultT]):
         self._tools: dict[str, Tool[Any]] = {}  # Any: Tool is invariant, an agent's tools take its deps or none
         self._validators: list[ResultValidator[Any, Any]] = []
 
-    # The function with and without a context, sync and async: the types say only that it is handed back as it was.
+    # A bound cannot say that the context holds this agent's deps; the rest of the function's shape is checked.
     @overload
-    def system_prompt(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    def system_prompt(self, function: PromptT, /) -> PromptT: ...
     @overload
-    def system_prompt(self, /, *, dynamic: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def system_prompt(self, /, *, dynamic: bool = False) -> Callable[[PromptT], PromptT]: ...
     def system_prompt(self, function: Callable[..., Any] | None = None, /, *, dynamic: bool = False) -> Any:
         """Let a function make a system prompt: of nothing, or of the `RunContext`; sync or async.
 
@@ -100,10 +101,15 @@ class AgentFunctions(Generic[DepsT, ResultT]):
         """
         return self._tool(function, options, takes_ctx=False)
 
-    def result_validator(self, function: Callable[P, R], /) -> Callable[P, R]:
+    @overload
+    def result_validator(
+        self, function: Callable[[RunContext[DepsT], ResultT], R], /
+    ) -> Callable[[RunContext[DepsT], ResultT], R]: ...
+    @overload
+    def result_validator(self, function: Callable[[ResultT], R], /) -> Callable[[ResultT], R]: ...
+    def result_validator(self, function: Callable[..., Any], /) -> Callable[..., Any]:
         """Let a function of `(ctx, data)` or `(data)` look at the result: it returns it, or raises `ModelRetry`."""
-        validator: ResultValidatorFunc[DepsT, ResultT] | Callable[..., Any] = function
-        self._validators.append(ResultValidator(validator))
+        self._validators.append(ResultValidator(function))
         return function
 
     def _add_tool(self, tool: Tool[Any]) -> None:
