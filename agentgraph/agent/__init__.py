@@ -5,6 +5,7 @@ from __future__ import annotations
 from .agent import Agent
 from .capture import capture_run_messages
 from .config import EndStrategy, RunConfig
+from .events import AgentEvent, CallEnded, CallStarted, ReplyStarted, RequestEnded, RequestStarted
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .options import RunOptions
 from .override import Overrides
@@ -18,16 +19,22 @@ from .streaming import AgentStream
 
 __all__ = [
     "Agent",
+    "AgentEvent",
     "AgentOptions",
     "AgentRun",
     "AgentRunResult",
     "AgentState",
     "AgentStream",
+    "CallEnded",
+    "CallStarted",
     "EndStrategy",
     "FinalResult",
     "HandleResponseNode",
     "ModelRequestNode",
     "Overrides",
+    "ReplyStarted",
+    "RequestEnded",
+    "RequestStarted",
     "RunConfig",
     "RunOptions",
     "StreamedRunResult",

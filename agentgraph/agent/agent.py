@@ -24,6 +24,7 @@ from agentgraph.tools import Tool
 from .config import EndStrategy, Toolbox
 from .functions import AgentFunctions, check_names
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
+from .observers import instrument_all
 from .options import RUN_DEFAULTS, RunOptions
 from .override import Override, Overrides
 from .result import AgentRunResult
@@ -182,6 +183,11 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
         return self._override.set(overrides)
 
     @staticmethod
+    def instrument_all(instrument: object = True) -> None:  # noqa: FBT002 - the API is given
+        """Observe all agents that were made without `instrument`, from their next run on; False or None: no longer."""
+        instrument_all(instrument)
+
+    @staticmethod
     def is_user_prompt_node(node: AnyNode) -> TypeIs[UserPromptNode[Any, Any]]:
         """Whether the node begins a run."""
         return isinstance(node, UserPromptNode)
@@ -219,6 +225,7 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
             model=self.model,
             settings=self.model_settings,
             store=self._store(),
+            instrument=self.instrument,
         )
 
     def _asked_for(self, result_type: Any) -> tuple[ResultSchema[Any], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
@@ -22,6 +22,7 @@ from agentgraph.usage import Usage
 
 from .config import AgentContext, run_context
 from .decide import Call
+from .events import emitted_call
 
 __all__ = ["Answer", "Tell", "run_calls"]
 
@@ -87,7 +88,8 @@ async def _run(ctx: AgentContext[Any], call: Call, finished: Finished) -> CallOu
         retry=ctx.state.tool_retries.get(name, 0),
         idempotency_key=f"{ctx.run_id}/{ctx.seq}/{call.position}",
     )
-    part = await run_call(toolbox.tools[name], call.part, here, default_timeout=toolbox.timeout)
+    work = partial(run_call, toolbox.tools[name], call.part, here, default_timeout=toolbox.timeout)
+    part = await (emitted_call(ctx, call.part, work) if ctx.outlet.observers else work())
     finished(call.position, part)
     return CallOutcome(part, None if usage == before else _difference(usage, before))
 

@@ -43,7 +43,10 @@ class AgentOptions(TypedDict, Generic[DepsT], total=False):
     end_strategy: EndStrategy
     """What becomes of the other calls of a reply that holds the result; `'early'` by default: they are skipped."""
     instrument: object
-    """Opaque to the agent; read by the observers that `agentgraph.observe` adds."""
+    """How runs are observed: True for OpenTelemetry, or what `agentgraph.observe` has; False: not at all.
+
+    By default as `Agent.instrument_all` said.
+    """
     store: StoreLike | None
     """Where runs are kept: a store, or what `open_store` takes; by default in this process's memory."""
     tool_timeout: float | None

@@ -21,6 +21,7 @@ from agentgraph.usage import Usage, UsageLimits
 
 from .config import EndStrategy, RunConfig, Toolbox
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
+from .observers import Observed, observers_for
 from .options import RunOptions
 from .prompts import SystemPrompts
 from .state import AgentState, FinalResult, counters
@@ -94,6 +95,7 @@ class RunSetup(Generic[ResultT]):
     model: Model | str | None
     settings: ModelSettings | None
     store: Store
+    instrument: object
 
     async def open(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         """Create the run, or claim the one to go on with.
@@ -107,12 +109,10 @@ class RunSetup(Generic[ResultT]):
         store = self.store if where is None else open_store(where)
         resume = ask.options.get("resume")
         if resume is not None:
-            return await self._resume(Scheduler(store), await store.load(resume), ask)
-        return await self._begin(Scheduler(store), ask)
+            return await self._resume(store, await store.load(resume), ask)
+        return await self._begin(store, ask)
 
-    async def _begin(
-        self, scheduler: Scheduler, ask: Ask
-    ) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+    async def _begin(self, store: Store, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         options = ask.options
         config = self._config(options)
         assert ask.prompt is not None
@@ -127,10 +127,10 @@ class RunSetup(Generic[ResultT]):
             options=StoredOptions.of(options, ask.result_type, self.end_strategy).dump(),
         )
         node = UserPromptNode[Any, ResultT](ask.prompt)
-        return await scheduler.begin(self.graph, node, (state, config), info)
+        return await self._scheduler(store, config).begin(self.graph, node, (state, config), info)
 
     async def _resume(
-        self, scheduler: Scheduler, record: RunRecord, ask: Ask
+        self, store: Store, record: RunRecord, ask: Ask
     ) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         if record.graph != GRAPH_NAME:
             problem = f"it is a run of graph {record.graph!r}, not of an agent: resume it with its graph"
@@ -139,12 +139,15 @@ class RunSetup(Generic[ResultT]):
         options = resumed(record.run_id, stored, ask.options, ask.result_type)
         config = replace(self._config(options), end_strategy=stored.end_strategy)
         held = StoredOptions.of(options, ask.result_type, stored.end_strategy)
-        execution = await scheduler.resume(self.graph, record, config, held.dump())
+        execution = await self._scheduler(store, config).resume(self.graph, record, config, held.dump())
         usage = options.get("usage")
         if usage is not None:
             _fill(usage, execution.ctx.state.usage)
             execution.ctx.state.usage = usage
         return execution
+
+    def _scheduler(self, store: Store, config: RunConfig[Any]) -> Scheduler:
+        return Scheduler(store, observers=observers_for(self.instrument, Observed(self.name, config.model)))
 
     def _config(self, options: RunOptions[Any]) -> RunConfig[Any]:
         model = options.get("model") or self.model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Generic, cast
 
 from typing_extensions import TypeVar
@@ -21,6 +21,7 @@ from agentgraph.model import StreamedResponse
 from agentgraph.usage import Usage
 
 from .config import AgentContext
+from .events import emitted_stream
 from .pacing import Paced, Pieces
 from .reading import read_partial, read_result
 from .turns import Prepared, end_request, failing
@@ -129,7 +130,11 @@ class AgentStream(Generic[DepsT, ResultT]):
 async def open_stream(ctx: AgentContext[Any], prepared: Prepared) -> AsyncGenerator[AgentStream[Any, Any]]:
     """Send a request and hand out its reply; leaving the block reads what is left of it."""
     config = ctx.deps
-    asked = config.model.request_stream(prepared.messages, config.settings, prepared.parameters)
+    asked: AbstractAsyncContextManager[StreamedResponse]
+    if ctx.outlet.observers:
+        asked = emitted_stream(ctx, prepared.event(config))
+    else:
+        asked = config.model.request_stream(prepared.messages, config.settings, prepared.parameters)
     async with AsyncExitStack() as stack:
         stream = AgentStream[Any, Any](ctx, await failing(ctx, stack.enter_async_context(asked)))
         yield stream

@@ -14,7 +14,8 @@ from agentgraph.model import ModelRequestParameters
 from agentgraph.tools import prepare
 from agentgraph.usage import Usage
 
-from .config import AgentContext, run_context
+from .config import AgentContext, RunConfig, run_context
+from .events import RequestStarted, emitted_request
 from .state import FinalResult
 
 __all__ = ["Prepared", "Turn", "begin_request", "end_request", "failing", "request_reply"]
@@ -73,6 +74,10 @@ class Prepared:
     messages: list[ModelMessage]
     parameters: ModelRequestParameters
 
+    def event(self, config: RunConfig[Any]) -> RequestStarted:
+        """What observers are told when it is sent."""
+        return RequestStarted(config.model, self.messages, config.settings, self.parameters)
+
 
 async def begin_request(ctx: AgentContext[Any], request: ModelRequest) -> Prepared:
     """Add the request to the history, check the limits, prepare the tools.
@@ -100,7 +105,10 @@ def end_request(ctx: AgentContext[Any], reply: ModelResponse, usage: Usage) -> M
 async def request_reply(ctx: AgentContext[Any], prepared: Prepared) -> ModelResponse:
     """Send the request and wait for the whole reply."""
     config = ctx.deps
-    reply, usage = await config.model.request(prepared.messages, config.settings, prepared.parameters)
+    if ctx.outlet.observers:
+        reply, usage = await emitted_request(ctx, prepared.event(config))
+    else:
+        reply, usage = await config.model.request(prepared.messages, config.settings, prepared.parameters)
     return end_request(ctx, reply, usage)
 
 

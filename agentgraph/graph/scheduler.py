@@ -216,6 +216,8 @@ class Scheduler:
         return await self._opened(execution)
 
     async def _opened(self, execution: Execution[StateT, DepsT, ResultT]) -> Execution[StateT, DepsT, ResultT]:
+        if execution.status is not Status.RUNNING:  # it has succeeded, and is only read
+            return execution
         try:
             execution.ctx.outlet.tell(RunStarted(execution.ctx.run_id, execution.ctx.seq))
         except BaseException as error:

@@ -1,0 +1,66 @@
+"""Which observers an agent's `instrument` stands for. What it may be, `agentgraph.observe` knows, above this layer.
+
+`observers_of` is the registry: `observers_of.register(kind)` adds a way to observe, and `agentgraph.observe` adds its
+own when it is imported, which happens when an agent first needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from importlib import import_module
+
+from agentgraph.exceptions import UserError
+from agentgraph.graph import Observer
+from agentgraph.model import Model
+
+__all__ = ["Observed", "instrument_all", "observers_for", "observers_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is known of a run before it begins, for who will observe it."""
+
+    agent: str | None
+    """The agent's name."""
+    model: Model
+
+
+@dataclass
+class _Default:
+    """What holds for agents that say nothing themselves: the one thing here that changes."""
+
+    instrument: object = None
+
+
+_default = _Default()
+
+
+def instrument_all(instrument: object) -> None:
+    """Say how agents are observed that do not say it themselves."""
+    _default.instrument = instrument
+
+
+def observers_for(instrument: object, observed: Observed) -> Sequence[Observer]:
+    """The observers of one run of an agent with this `instrument`; None: what `instrument_all` said.
+
+    Raises:
+        UserError: nothing that observes is known by such a value, or it lacks a library.
+    """
+    chosen = _default.instrument if instrument is None else instrument
+    return () if chosen is None or chosen is False else observers_of(chosen, observed)
+
+
+@singledispatch
+def observers_of(instrument: object, observed: Observed) -> Sequence[Observer]:
+    """The observers that a value stands for, made for one run."""
+    unknown = observers_of.dispatch(object)
+    import_module("agentgraph.observe")  # by name: it stands above, and registers what it knows
+    known = observers_of.dispatch(type(instrument))
+    if known is unknown:
+        raise UserError(
+            f"`instrument` cannot be a {type(instrument).__name__}: give True, an InstrumentationSettings, a "
+            "LoggingObserver or a list of such, all of `agentgraph.observe`"
+        )
+    return known(instrument, observed)
