@@ -18,7 +18,6 @@ from agentgraph.messages import (
     ModelResponse,
     ModelResponseStreamEvent,
     PartStartEvent,
-    ReplyBuilder,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -27,7 +26,7 @@ from agentgraph.usage import Usage
 
 from .gemini_signatures import kept_signatures
 from .origin import marked
-from .service_blocks import SERVICE_BLOCKS, place_in, placed
+from .service_blocks import BlockBuilder
 from .wire import JSON, Wire, as_object, as_text, count, error_inside, read
 
 __all__ = ["GeminiReply", "decode"]
@@ -117,12 +116,9 @@ class GeminiReply:
         self.begun = False
         """Whether there was any candidate, or word of why there is none."""
         self._system = system
-        self._builder = ReplyBuilder()
-        self._newest: type[object] | None = None
-        """The type of the newest part; None if a block came after it."""
+        self._builder = BlockBuilder()
         self._length = 0
         self._signatures: dict[int, str] = {}
-        self._blocks: list[JSON] = []
         self._details: JSON = {}
         self._finish: str | None = None
         self._id: str | None = None
@@ -160,9 +156,7 @@ class GeminiReply:
         """The reply so far."""
         parts = self._builder.parts
         finish = FINISH.get(self._finish or "")
-        details = {**kept_signatures(self._signatures), **self._details}
-        if self._blocks:
-            details[SERVICE_BLOCKS] = self._blocks
+        details = {**kept_signatures(self._signatures), **self._builder.kept, **self._details}
         if self._finish is not None and finish not in {"stop", "length"}:
             details["finishReason"] = self._finish
         if details or any(isinstance(part, ThinkingPart) for part in parts):
@@ -194,34 +188,24 @@ class GeminiReply:
         if part.model_extra or (part.thought_signature and not (part.text or part.function_call)):
             # What we have no part for; also a signature that came after the text that it is for.
             block = part.model_dump(mode="json", by_alias=True, exclude_unset=True)
-            self._blocks.append(placed(place_in(self._builder.parts), block))
-            self._newest = None
+            self._builder.keep(self._builder.place(), block)
             return []
-        if part.function_call is not None:
-            call = ToolCallPart(part.function_call.name, part.function_call.args or {}, part.function_call.id)
-            events = self._builder.part(("call", self._length), call)
-        elif part.thought:
-            return self._started(self._builder.thinking(part.text or "", signature=part.thought_signature))
-        else:
-            events = self._text(part.text or "")
-        events = self._started(events)
-        if part.thought_signature:
+        events = self._events(part)
+        starts = [event.index for event in events if isinstance(event, PartStartEvent)]
+        self._length = max([self._length, *(index + 1 for index in starts)])
+        if part.thought_signature and not part.thought:
             self._signatures[self._length - 1] = part.thought_signature
         return events
 
-    def _text(self, text: str) -> list[ModelResponseStreamEvent]:
-        # What is signed is not to be joined with what is not, nor what stands before a block with what stands after it.
-        goes_on = self._newest is TextPart and self._length - 1 not in self._signatures
-        if goes_on or not text:
-            return self._builder.text(text)
-        return self._builder.part(("text", self._length), TextPart(text))
-
-    def _started(self, events: list[ModelResponseStreamEvent]) -> list[ModelResponseStreamEvent]:
-        for event in events:
-            if isinstance(event, PartStartEvent):
-                self._length = event.index + 1
-                self._newest = type(event.part)
-        return events
+    def _events(self, part: _Part) -> list[ModelResponseStreamEvent]:
+        if part.function_call is not None:
+            call = ToolCallPart(part.function_call.name, part.function_call.args or {}, part.function_call.id)
+            return self._builder.part(("call", self._length), call)
+        if part.thought:
+            return self._builder.thinking(part.text or "", signature=part.thought_signature)
+        if part.text and self._length - 1 in self._signatures:  # what is signed stays as it is
+            return self._builder.part(("text", self._length), TextPart(part.text))
+        return self._builder.text(part.text or "")
 
 
 def _usage(counts: JSON) -> Usage:
