@@ -31,6 +31,7 @@ from agentgraph.messages import (
     ModelResponse,
     PartDeltaEvent,
     PartStartEvent,
+    SystemPromptPart,
     TextPart,
     TextPartDelta,
     UserPromptPart,
@@ -90,6 +91,23 @@ async def test_another_node_can_take_the_turn() -> None:
     assert run.result.data == "yes"
     assert [message.kind for message in run.result.all_messages()] == ["request", "response", "request", "response"]
     assert (await agent.run(resume="r")).data == "yes"
+
+
+async def test_a_run_can_begin_without_a_user_prompt() -> None:
+    agent, seen = Agent(says(call("look"), "The end")), list[object]()
+
+    @agent.tool
+    def look(ctx: RunContext[None]) -> str:
+        seen.append(ctx.prompt)
+        return "seen"
+
+    async with agent.iter("Hello") as run:
+        await run.next(ModelRequestNode(ModelRequest([SystemPromptPart("Begin.")])))
+        async for _ in run:
+            pass
+    assert run.result is not None
+    assert (run.result.data, seen) == ("The end", [""])
+    assert run.result.new_messages()[0].parts == [SystemPromptPart("Begin.")]
 
 
 async def test_a_changed_node_is_what_counts() -> None:
