@@ -13,10 +13,8 @@ from agentgraph.messages import (
     DocumentUrl,
     ImageUrl,
     ModelMessage,
-    ModelRequestPart,
     ModelResponse,
     RetryPromptPart,
-    SystemPromptPart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -31,7 +29,7 @@ from .choice import tool_choice
 from .cohere_settings import encode_settings
 from .extra import with_extra_body
 from .origin import made_by
-from .turns import system_prompts, turns
+from .turns import Said, system_prompts, turns
 from .wire import JSON
 
 __all__ = ["TOOL_PLAN", "encode"]
@@ -67,7 +65,7 @@ def encode(
     return with_extra_body(body, settings)
 
 
-def _said(part: ModelRequestPart) -> list[JSON]:
+def _said(part: Said) -> list[JSON]:
     match part:
         case UserPromptPart(content=str(text)):
             return [{"role": "user", "content": text}]
@@ -79,8 +77,6 @@ def _said(part: ModelRequestPart) -> list[JSON]:
             return [{"role": "user", "content": part.model_response()}]
         case RetryPromptPart():
             return [{"role": "tool", "tool_call_id": part.tool_call_id, "content": part.model_response()}]
-        case SystemPromptPart():
-            return []  # said at the beginning
         case _:
             assert_never(part)
 

@@ -27,7 +27,7 @@ from agentgraph.usage import Usage
 from .gemini_signatures import kept_signatures
 from .origin import marked
 from .service_blocks import BlockBuilder
-from .wire import JSON, Wire, as_object, as_text, count, error_inside, read
+from .wire import JSON, Wire, as_objects, as_text, count, error_inside, read
 
 __all__ = ["GeminiReply", "decode"]
 
@@ -225,8 +225,7 @@ def _usage(counts: JSON) -> Usage:
 
 def _modalities(counts: JSON, key: str, side: str) -> dict[str, int | None]:
     """The tokens of each kind of media; text is the rest."""
-    entries: list[object] = counts.get(key) or []
-    told = [as_object(entry) for entry in entries]
+    told = as_objects(counts.get(key))
     kinds = [(str(entry.get("modality", "")).lower(), count(entry, "tokenCount")) for entry in told]
     return {f"{side}_{kind}_tokens": tokens for kind, tokens in kinds if kind not in {"", "text"}}
 

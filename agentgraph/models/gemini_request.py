@@ -14,11 +14,9 @@ from agentgraph.messages import (
     DocumentUrl,
     ImageUrl,
     ModelMessage,
-    ModelRequestPart,
     ModelResponse,
     ModelResponsePart,
     RetryPromptPart,
-    SystemPromptPart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -36,7 +34,7 @@ from .gemini_schema import gemini_schema
 from .gemini_settings import encode_settings, generation_of
 from .gemini_signatures import signature_of, signed
 from .service_blocks import with_service_blocks
-from .turns import system_prompts, turns
+from .turns import Said, system_prompts, turns
 from .wire import JSON
 
 __all__ = ["encode"]
@@ -91,7 +89,7 @@ def _contents(messages: Sequence[ModelMessage], model_name: str, system: str) ->
     return contents
 
 
-def _said(part: ModelRequestPart, model_name: str, system: str) -> list[JSON]:
+def _said(part: Said, model_name: str, system: str) -> list[JSON]:
     match part:
         case UserPromptPart(content=str(text)):
             return [{"text": text}]
@@ -103,8 +101,6 @@ def _said(part: ModelRequestPart, model_name: str, system: str) -> list[JSON]:
             return [{"text": part.model_response()}]
         case RetryPromptPart():
             return [_answer(part, {"error": part.model_response()})]
-        case SystemPromptPart():
-            return []  # said elsewhere
         case _:
             assert_never(part)
 

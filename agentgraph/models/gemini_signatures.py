@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from agentgraph.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
 
@@ -63,3 +64,5 @@ def _signed(part: ModelResponsePart, signature: str | None) -> ModelResponsePart
             return SignedCall(part.tool_name, part.args, part.tool_call_id, signature=signature)
         case ThinkingPart():
             return part
+        case _:
+            assert_never(part)

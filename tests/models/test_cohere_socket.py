@@ -9,7 +9,7 @@ from agentgraph.messages import TextPart
 from agentgraph.models import override_allow_model_requests
 from agentgraph.models.cohere import CohereModel
 from tests.models.conversation import asked, streamed
-from tests.models.local_server import LocalServer, event_reply, json_reply
+from tests.models.local_server import LocalServer, Reply, event_reply, json_reply
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +36,12 @@ async def test_requests_go_to_the_chat_with_the_key(server: LocalServer) -> None
 
 async def test_what_comes_after_the_end_is_ignored(server: LocalServer) -> None:
     server.script(event_reply(PIECE, END, PIECE, "no JSON", stall=True))
+    assert (await streamed(model(server))).response.parts == [TextPart("Hi")]
+
+
+async def test_what_comes_with_the_end_is_ignored(server: LocalServer) -> None:
+    whole = event_reply(PIECE, END, "no JSON")
+    server.script(Reply((b"".join(whole.chunks),), headers=whole.headers))
     assert (await streamed(model(server))).response.parts == [TextPart("Hi")]
 
 
