@@ -8,10 +8,8 @@ from typing import assert_never
 
 from agentgraph.messages import (
     ModelMessage,
-    ModelRequestPart,
     ModelResponse,
     RetryPromptPart,
-    SystemPromptPart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -29,7 +27,7 @@ from .choice import ToolChoice, tool_choice
 from .claude import Redacted, can_demand_calls, claude_profile, is_own_thought
 from .extra import with_extra_body
 from .service_blocks import with_service_blocks
-from .turns import system_prompts, turns
+from .turns import Said, system_prompts, turns
 from .wire import JSON
 
 __all__ = ["encode", "streamed"]
@@ -89,7 +87,7 @@ def _system(messages: Sequence[ModelMessage], settings: ModelSettings) -> JSON:
     return {"system": blocks}
 
 
-def _said(part: ModelRequestPart) -> list[JSON]:
+def _said(part: Said) -> list[JSON]:
     match part:
         case UserPromptPart():
             return user_blocks(part.content)
@@ -99,8 +97,6 @@ def _said(part: ModelRequestPart) -> list[JSON]:
             if part.tool_name is None:
                 return user_blocks(part.model_response())
             return [_result(part.tool_call_id, part.model_response(), is_error=True)]
-        case SystemPromptPart():
-            return []
         case _:
             assert_never(part)
 

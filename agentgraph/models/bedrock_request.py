@@ -9,11 +9,9 @@ from typing import assert_never
 
 from agentgraph.messages import (
     ModelMessage,
-    ModelRequestPart,
     ModelResponse,
     ModelResponsePart,
     RetryPromptPart,
-    SystemPromptPart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -31,7 +29,7 @@ from .choice import ToolChoice, tool_choice
 from .claude import Redacted, can_demand_calls, is_own_thought
 from .extra import with_extra_body
 from .service_blocks import with_service_blocks
-from .turns import system_prompts, turns
+from .turns import Said, system_prompts, turns
 from .wire import JSON
 
 __all__ = ["encode"]
@@ -82,7 +80,7 @@ def _without_calls(message: ModelMessage) -> ModelMessage:
     return replace(message, parts=[part for part in message.parts if not isinstance(part, ToolCallPart)])
 
 
-def _said(part: ModelRequestPart, content: ContentEncoder) -> list[JSON]:
+def _said(part: Said, content: ContentEncoder) -> list[JSON]:
     match part:
         case UserPromptPart():
             return content.blocks(part.content)
@@ -91,8 +89,6 @@ def _said(part: ModelRequestPart, content: ContentEncoder) -> list[JSON]:
         case RetryPromptPart():
             blocks = content.blocks(part.model_response())
             return blocks if part.tool_name is None else [_result(part.tool_call_id, blocks, "error")]
-        case SystemPromptPart():
-            return []
         case _:
             assert_never(part)
 

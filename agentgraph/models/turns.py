@@ -6,21 +6,30 @@ User and model alternate; what answers a model's calls comes first in the turn t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, assert_never
+from typing import Literal, TypeAlias, assert_never
 
-from agentgraph.messages import ModelMessage, ModelRequest, ModelRequestPart, ModelResponse, SystemPromptPart
+from agentgraph.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    RetryPromptPart,
+    SystemPromptPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
 
 from .transcript import answers_call, transcript
 from .wire import JSON
 
-__all__ = ["Side", "system_prompts", "turns"]
+__all__ = ["Said", "Side", "system_prompts", "turns"]
 
-Side = Literal["user", "model"]
+Side: TypeAlias = Literal["user", "model"]
+Said: TypeAlias = UserPromptPart | ToolReturnPart | RetryPromptPart
 
 
 def turns(
     messages: Sequence[ModelMessage],
-    said: Callable[[ModelRequestPart], list[JSON]],
+    said: Callable[[Said], list[JSON]],
     replied: Callable[[ModelResponse], list[JSON]],
 ) -> list[tuple[Side, list[JSON]]]:
     """What each side says in turn.
@@ -34,7 +43,7 @@ def turns(
         The turns with their blocks; none is empty, and no two of one side follow one another.
     """
     sides: list[tuple[Side, list[JSON]]] = []
-    waiting: list[ModelRequestPart] = []
+    waiting: list[Said] = []
     for message in transcript(messages):
         match message:
             case ModelRequest():
@@ -56,7 +65,7 @@ def system_prompts(messages: Sequence[ModelMessage]) -> list[str]:
     return [prompt.content for prompt in prompts if prompt.content.strip()]
 
 
-def _said(parts: Sequence[ModelRequestPart], said: Callable[[ModelRequestPart], list[JSON]]) -> list[JSON]:
+def _said(parts: Sequence[Said], said: Callable[[Said], list[JSON]]) -> list[JSON]:
     answers_first = sorted(parts, key=lambda part: not answers_call(part))
     return [block for part in answers_first for block in said(part)]
 

@@ -5,7 +5,6 @@ from typing import assert_never
 from agentgraph.messages import (
     ModelMessage,
     ModelRequest,
-    ModelRequestPart,
     ModelResponse,
     RetryPromptPart,
     SystemPromptPart,
@@ -14,15 +13,15 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from agentgraph.models.turns import system_prompts, turns
+from agentgraph.models.turns import Said, system_prompts, turns
 from agentgraph.models.wire import JSON
 
 
-def said(part: ModelRequestPart) -> list[JSON]:
+def said(part: Said) -> list[JSON]:
     match part:
         case ToolReturnPart() | RetryPromptPart():
             return [{"answer": part.tool_call_id}]
-        case UserPromptPart() | SystemPromptPart():
+        case UserPromptPart():
             return [{"text": part.content}] if part.content else []
         case _:
             assert_never(part)
