@@ -63,7 +63,7 @@ def encode(
     body: JSON = {"contents": _contents(messages, model_name, system)}
     if "gemini_cached_content" not in settings:
         body |= {"systemInstruction": {"parts": prompts}} if prompts else {}
-        body |= _tools(settings, parameters)
+        body |= _tools(settings, parameters, model_name, system)
     body |= encode_settings(settings, model_name)
     whole = with_extra_body(body, settings)
     generation = whole.get("generationConfig")
@@ -112,8 +112,7 @@ def _answer(part: ToolReturnPart | RetryPromptPart, response: JSON) -> JSON:
 def _reply(reply: ModelResponse, model_name: str, system: str) -> list[JSON]:
     blocks = with_service_blocks(reply, system, _reply_part)
     call = next((block for block in blocks if "functionCall" in block), None)
-    generation = generation_of(model_name)
-    if call is not None and "thoughtSignature" not in call and (generation is None or generation >= (3, 0)):
+    if call is not None and "thoughtSignature" not in call and _is_since(model_name, (3, 0)):
         call["thoughtSignature"] = STAND_IN
     return blocks
 
@@ -151,8 +150,7 @@ def _file(item: ImageUrl | AudioUrl | DocumentUrl, model_name: str, system: str)
     uri = {"fileUri": item.url}
     own = item.url.startswith(OWN_FILES) or urlsplit(item.url).hostname in OWN_VIDEOS
     # https://ai.google.dev/gemini-api/docs/file-input-methods: images and documents, not by models before 2.5.
-    generation = generation_of(model_name)
-    fetched = not isinstance(item, AudioUrl) and (generation is None or generation >= (2, 5))
+    fetched = not isinstance(item, AudioUrl) and _is_since(model_name, (2, 5))
     if not (own or system == VERTEX or fetched):
         raise UserError(
             f"{model_name!r} of {system!r} fetches no such URL ({item.url}): send the bytes as BinaryContent"
@@ -166,15 +164,23 @@ def _file(item: ImageUrl | AudioUrl | DocumentUrl, model_name: str, system: str)
     raise UserError(f"Gemini has to be told what a URL leads to: {problem}")
 
 
-def _tools(settings: ModelSettings, parameters: ModelRequestParameters) -> JSON:
+def _tools(settings: ModelSettings, parameters: ModelRequestParameters, model_name: str, system: str) -> JSON:
     choice = tool_choice(settings, parameters)
     given: Mapping[str, object] = dict(settings)
     builtin = cast("list[JSON]", given.get("gemini_builtin_tools", []))  # cast: the type of that setting
     declared = [{"functionDeclarations": [_tool(tool) for tool in choice.tools]}] if choice.tools else []
-    if not (builtin or declared):
-        return {}
-    body: JSON = {"tools": [*builtin, *declared]}
-    return {**body, "toolConfig": {"functionCallingConfig": _calling(choice)}} if choice.mode != "auto" else body
+    config: JSON = {"functionCallingConfig": _calling(choice)} if choice.mode != "auto" else {}
+    if builtin and declared and system != VERTEX and _is_since(model_name, (3, 0)):
+        # Both kinds at once are refused without it: https://ai.google.dev/gemini-api/docs/tool-combination
+        config["includeServerSideToolInvocations"] = True
+    body: JSON = {"tools": [*builtin, *declared]} if builtin or declared else {}
+    return {**body, "toolConfig": config} if config else body
+
+
+def _is_since(model_name: str, generation: tuple[int, int]) -> bool:
+    """Whether a model is of this generation or a later one; a name without one is that of the latest."""
+    own = generation_of(model_name)
+    return own is None or own >= generation
 
 
 def _calling(choice: ToolChoice) -> JSON:

@@ -205,6 +205,18 @@ def test_tools_of_the_service_stand_beside_ours() -> None:
     assert (search, list(own)) == ({"googleSearch": {}}, ["functionDeclarations"])
 
 
+@pytest.mark.parametrize(
+    ("model_name", "system", "told"),
+    [(GEMINI_3, "google-gla", True), (GEMINI_2, "google-gla", False), (GEMINI_3, "google-vertex", False)],
+)
+def test_both_kinds_of_tools_at_once_are_announced_where_that_is_demanded(
+    model_name: str, system: str, *, told: bool
+) -> None:
+    settings = GeminiModelSettings(gemini_builtin_tools=[{"googleSearch": {}}])
+    fields = body(settings=settings, parameters=tools("f"), model_name=model_name, system=system)
+    assert fields.get("toolConfig") == ({"includeServerSideToolInvocations": True} if told else None)
+
+
 def test_all_settings_are_mapped_or_dropped() -> None:
     settings = GeminiModelSettings(
         max_tokens=5,
