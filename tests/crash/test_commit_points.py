@@ -46,14 +46,18 @@ def test_a_run_killed_at_any_write_ends_as_if_it_had_not_been(
         free.put(pair)
 
     def kill_at(point: tuple[int, Moment]) -> None:
-        workers, (process, moment) = free.get(), point
-        story = Story.at(workers, job.folder / f"{process} {moment}", replace(job, door=door))
+        workers = free.get()
+        try:
+            check_point(Story.at(workers, job.folder / "{} {}".format(*point), replace(job, door=door)), *point)
+        finally:
+            free.put(workers)
+
+    def check_point(story: Story, process: int, moment: Moment) -> None:
         for _ in range(process):
             story.tell()
         assert story.tell(moment).exit == -signal.SIGKILL, f"process {process} has no write {moment}"
         assert story.finish() == unkilled[door].ending, f"process {process}, killed {moment}"
         assert max(read_marks(story.job.marks).values()) <= 2
-        free.put(workers)
 
     with ThreadPoolExecutor(len(pairs)) as pool:
         assert len([*pool.map(kill_at, points(unkilled[door].writes))]) > 30
