@@ -19,20 +19,24 @@ from tests.shared_data import REPOSITORY
 HEAVY = (
     "agentgraph.models.openai",
     "agentgraph.providers",
+    "botocore",
     "docstring_parser",
     "httpx",
     "httpx_sse",
     "networkx",
+    "opentelemetry",
     "sqlite3",
     "tenacity",
 )
 
 HOMES = {
+    "botocore": ("models.bedrock_frames", "providers.aws_credentials"),
     "docstring_parser": ("tools", "calling"),
     "google": ("providers.google_credentials",),
     "httpx": ("models.http", "models.sse", "providers"),
     "httpx_sse": ("models.sse",),
     "networkx": ("graph",),
+    "opentelemetry": ("observe",),
     "prompt_toolkit": ("cli",),
     "rich": ("cli",),
     "sqlite3": ("stores", "cli"),  # the command line's demonstration has a database of its own

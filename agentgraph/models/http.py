@@ -115,14 +115,19 @@ class EventStream(AsyncIterator[Event]):
         self._first = b""
         self._received = 0
         self._state: str = "open"
+        self._failure: UnexpectedModelBehavior | None = None
         # Events are decoded with replacement characters: what is no text has to be found before.
         self._utf8 = codecs.getincrementaldecoder("utf-8")() if framing.is_text else None
         self._source = self._chunks()
         self._events = framing.decode(self._source)
 
     async def __anext__(self) -> Event:
-        event = await anext(self._events)
-        return Event(event.name, self._call.redact(event.data))
+        try:
+            event = await anext(self._events)
+            return Event(event.name, self._call.redact(event.data))
+        except StopAsyncIteration:
+            failure = self._failure
+        raise StopAsyncIteration if failure is None else failure
 
     def finish(self) -> None:
         """Say that the protocol has ended: what still comes is read away, for a moment, and yields no events."""
@@ -149,18 +154,16 @@ class EventStream(AsyncIterator[Event]):
                     pass
 
     async def _next(self) -> bytes:
+        # A failure ends the bytes and is raised by `__anext__`: on its way through those who decode, it would show what
+        # they hold, which may echo a secret.
         try:
             chunk = self._first or await anext(self._bytes, b"")
         except httpx.HTTPError as error:
-            failure = _unreachable(self._call, error)
-        else:
-            self._first = b""
-            problem = self._problem(chunk)
-            if problem is None:
-                return chunk
-            failure = problem
-            del chunk  # it may echo a secret, and frames are shown with errors
-        raise failure
+            self._failure = _unreachable(self._call, error)
+            return b""
+        self._first = b""
+        self._failure = self._problem(chunk)
+        return chunk if self._failure is None else b""
 
     def _problem(self, chunk: bytes) -> UnexpectedModelBehavior | None:
         self._received += len(chunk)

@@ -111,7 +111,7 @@ def test_sources_are_kept() -> None:
 
 def test_what_else_was_told_is_kept() -> None:
     fields: JSON = {"additionalModelResponseFields": {"stop_sequence": "END"}, "trace": {"guardrail": {}}}
-    kept = {"origin": "bedrock", "additional_fields": {"stop_sequence": "END"}, "trace": {"guardrail": {}}}
+    kept: JSON = {"origin": "bedrock", "additional_fields": {"stop_sequence": "END"}, "trace": {"guardrail": {}}}
     assert decoded({"text": "Hi"}, **fields).provider_details == kept
     assert put_together(streamed(converse({"text": "Hi"}, **fields))).response().provider_details == kept
 

@@ -10,14 +10,19 @@ import pytest
 
 from agentgraph.messages import ModelMessage, ModelRequest, UserPromptPart
 from agentgraph.model import Model, ModelRequestParameters
+from agentgraph.models.anthropic import AnthropicModel
+from agentgraph.models.bedrock import BedrockConverseModel
 from agentgraph.models.cohere import CohereModel
 from agentgraph.models.gemini import GeminiModel
 from agentgraph.models.openai import OpenAIModel
 from agentgraph.providers import Provider, RetrySettings
+from agentgraph.providers.anthropic import AnthropicProvider
+from agentgraph.providers.bedrock import BedrockProvider
 from agentgraph.providers.cohere import CohereProvider
 from agentgraph.providers.google_gla import GoogleGLAProvider
 from agentgraph.providers.openai import OpenAIProvider
 from agentgraph.settings import ModelSettings
+from tests.models.bedrock_service import event_frame, exception_frame, frames_reply
 from tests.models.conftest import KEY
 from tests.models.local_server import LocalServer, Reply, event_reply, json_reply
 
@@ -45,7 +50,27 @@ def cohere(url: str) -> Model:
     return CohereModel("command-a-03-2025", provider=CohereProvider(api_key=KEY, base_url=url, max_retries=ONCE))
 
 
-CLIENTS = [chat, gemini, cohere]
+def claude(url: str) -> Model:
+    return AnthropicModel("claude-opus-5", provider=AnthropicProvider(api_key=KEY, base_url=url, max_retries=ONCE))
+
+
+def bedrock(url: str) -> Model:
+    provider = BedrockProvider(
+        region_name="eu-west-1",
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key=KEY,
+        base_url=url,
+        max_retries=ONCE,
+    )
+    return BedrockConverseModel("amazon.nova-lite-v1:0", provider=provider)
+
+
+def bedrock_by_key(url: str) -> Model:
+    provider = BedrockProvider(region_name="eu-west-1", api_key=KEY, base_url=url, max_retries=ONCE)
+    return BedrockConverseModel("amazon.nova-lite-v1:0", provider=provider)
+
+
+CLIENTS = [chat, gemini, cohere, claude, bedrock, bedrock_by_key]
 """A client of each protocol, for the service at an address."""
 
 FAILURES = {
@@ -62,8 +87,21 @@ FAILURES = {
     "stall": Reply((b"{",), 200, JSON, stall=True),
     "malformed event": event_reply(ECHO),
     "error event": event_reply({"error": {"message": ECHO}}),
+    "stall after an event": event_reply({"type": "ping", "text": ECHO}, done=False, stall=True),
     "event that is no text": Reply((b"data: \xff" + ECHO.encode() + b"\n\n",), 200, EVENTS),
     "cut stream": event_reply({"choices": [{"delta": {"content": ECHO}}]}, done=False),
+}
+
+ECHOED = event_frame({"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": ECHO}}})
+FRAMES = {
+    "exception": frames_reply(exception_frame("validationException", ECHO)),
+    "damaged": frames_reply(ECHOED, ECHO.encode()),
+    "damaged at once": frames_reply(ECHOED + ECHO.encode()),
+    "no text": frames_reply(ECHOED, event_frame({"messageStop": {}})[:-1] + b"x"),
+    "cut": frames_reply(ECHOED, ECHOED[:20], cut=True),
+    "stall": frames_reply(ECHOED, stall=True),
+    "cut off": frames_reply(ECHOED),
+    "malformed": frames_reply(event_frame({"contentBlockDelta": {"contentBlockIndex": ECHO}})),
 }
 
 
@@ -103,6 +141,18 @@ async def test_no_error_shows_a_key(
     with pytest.raises(RuntimeError) as raised:
         await provoke(client(server.url), streamed=streamed)
     for text in [*seen(raised.value), caplog.text]:
+        assert KEY not in text
+        assert OTHER not in without_settings(text)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("client", [bedrock, bedrock_by_key])
+@pytest.mark.parametrize("failure", FRAMES)
+async def test_no_error_of_a_binary_stream_shows_a_key(server: LocalServer, failure: str, client: MakeModel) -> None:
+    server.script(FRAMES[failure])
+    with pytest.raises(RuntimeError) as raised:
+        await provoke(client(server.url), streamed=True)
+    for text in seen(raised.value):
         assert KEY not in text
         assert OTHER not in without_settings(text)
 
