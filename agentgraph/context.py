@@ -59,6 +59,8 @@ class RunContext(Generic[DepsT_co]):
     """The number of the current step."""
     run_id: str = ""
     """The id of the run."""
+    tool_call_approved: bool = False
+    """Whether a person has approved this call."""
     idempotency_key: str | None = None
     """The same for every attempt of one call, also after a crash: hand it to services that drop repeated requests."""
 

@@ -1,6 +1,8 @@
 """Every exception that agentgraph raises on purpose.
 
     ModelRetry                      a tool or validator asks the model to try again
+    ApprovalRequired                a tool asks for a person's approval of this call
+    CallDeferred                    a tool says that its work is done elsewhere
     UserError                       the caller's mistake
     GraphSetupError (TypeError)     a graph that cannot work, every reason at once
     GraphRuntimeError               a node broke the graph's own rules
@@ -27,6 +29,8 @@ from typing import Any
 
 __all__ = [
     "AgentRunError",
+    "ApprovalRequired",
+    "CallDeferred",
     "DecodeError",
     "FallbackExceptionGroup",
     "GraphRuntimeError",
@@ -55,6 +59,14 @@ class ModelRetry(Exception):
     def __init__(self, message: str) -> None:
         self.message = message
         super().__init__(message)
+
+
+class ApprovalRequired(Exception):
+    """Raised by a tool: this call waits until a person approves or denies it; approved, the tool is called again."""
+
+
+class CallDeferred(Exception):
+    """Raised by a tool: its work is done elsewhere, and the call waits until the answer is handed in."""
 
 
 class UserError(RuntimeError):
@@ -197,6 +209,8 @@ class RunWaiting(RunError):
 
     def __init__(self, run_id: str, requests: Sequence[object]) -> None:
         self.requests = tuple(requests)
+        self.questions = self.requests
+        """The same as the engine knows them, where `requests` was put into other words."""
         super().__init__(
             run_id,
             f"run {run_id!r} waits for {len(self.requests)} answer(s); resume it with `answers=`",

@@ -91,6 +91,8 @@ def test_errors_of_runs_name_their_run() -> None:
 def test_the_tree_is_the_one_that_is_drawn() -> None:
     drawn = re.findall(r"\b[A-Z]\w+", (exceptions.__doc__ or "").split("every reason at once")[1])
     assert {name for name in drawn if name in exceptions.__all__} | {
+        "ApprovalRequired",
+        "CallDeferred",
         "ModelRetry",
         "UserError",
         "GraphSetupError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .agent import Agent
+from .answers import ToolApproved, ToolDenied, ToolRequest, ToolValue
 from .capture import capture_run_messages
 from .config import EndStrategy, RunConfig
 from .events import AgentEvent, CallEnded, CallStarted, ReplyStarted, RequestEnded, RequestStarted
@@ -38,6 +39,10 @@ __all__ = [
     "RunConfig",
     "RunOptions",
     "StreamedRunResult",
+    "ToolApproved",
+    "ToolDenied",
+    "ToolRequest",
+    "ToolValue",
     "UserPromptNode",
     "agent_graph",
     "capture_run_messages",

@@ -9,17 +9,20 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from agentgraph.exceptions import ApprovalRequired, CallDeferred
 from agentgraph.graph import Once
 from agentgraph.messages import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
     HandleResponseEvent,
     RetryPromptPart,
+    ToolCallPart,
     ToolReturnPart,
 )
 from agentgraph.tools import run_call
 from agentgraph.usage import Usage
 
+from .answers import ToolApproved, ToolDenied, ToolValue, about, read_answer
 from .config import AgentContext, run_context
 from .decide import Call
 from .events import emitted_call
@@ -69,14 +72,50 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
 
 
 def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOutcome]:
-    key = str(call.position)
     identity = [call.part.tool_name, call.part.args_as_json_str()]
-    return Once(key, _run, (ctx, call, finished), adapter=_adapter(), identity=identity)
+
+    async def run() -> CallOutcome:
+        outcome = await _run(ctx, call, once)
+        finished(call.position, outcome.part)
+        return outcome
+
+    once = Once(str(call.position), run, adapter=_adapter(), identity=identity)
+    return once
 
 
-async def _run(ctx: AgentContext[Any], call: Call, finished: Finished) -> CallOutcome:
+async def _run(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> CallOutcome:
+    part = call.part
+    stored = ctx.journal.answer(once.key, once.digest())
+    match None if stored is None else read_answer(stored):
+        case ToolDenied(content) | ToolValue(content):
+            return CallOutcome(ToolReturnPart(part.tool_name, content, part.tool_call_id))
+        case ToolApproved(args=args):
+            return await _attempt(
+                ctx, replace(call, part=replace(part, args=part.args if args is None else args)), once
+            )
+        case None:
+            tool = ctx.deps.toolbox.tools[part.tool_name]
+            if tool.requires_approval and tool.accepts(part):
+                ctx.journal.ask(once.key, about("approval", part), once.digest())
+            return await _attempt(ctx, call, once)
+
+
+async def _attempt(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> CallOutcome:
+    after_crash = ctx.deps.toolbox.tools[call.part.tool_name].after_crash
+    if after_crash != "retry":
+        await ctx.journal.begin_call(replace(once, after_crash=after_crash), about("unknown outcome", call.part))
+    approved = ctx.journal.answer(once.key, once.digest()) is not None
+    try:
+        return await _make(ctx, call.position, call.part, approved=approved)
+    except ApprovalRequired:
+        ctx.journal.ask(once.key, about("approval", call.part), once.digest())
+    except CallDeferred:
+        ctx.journal.ask(once.key, about("deferred", call.part), once.digest())
+
+
+async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, approved: bool) -> CallOutcome:
     toolbox = ctx.deps.toolbox
-    name = call.part.tool_name
+    name = part.tool_name
     # The call gets a usage of its own, so that what it adds can be told, journaled and counted exactly once.
     before = ctx.state.usage
     usage = before + Usage()
@@ -84,14 +123,14 @@ async def _run(ctx: AgentContext[Any], call: Call, finished: Finished) -> CallOu
         run_context(ctx),
         usage=usage,
         tool_name=name,
-        tool_call_id=call.part.tool_call_id,
+        tool_call_id=part.tool_call_id,
         retry=ctx.state.tool_retries.get(name, 0),
-        idempotency_key=f"{ctx.run_id}/{ctx.seq}/{call.position}",
+        idempotency_key=f"{ctx.run_id}/{ctx.seq}/{position}",
+        tool_call_approved=approved,
     )
-    work = partial(run_call, toolbox.tools[name], call.part, here, default_timeout=toolbox.timeout)
-    part = await (emitted_call(ctx, call.part, work) if ctx.outlet.observers else work())
-    finished(call.position, part)
-    return CallOutcome(part, None if usage == before else _difference(usage, before))
+    work = partial(run_call, toolbox.tools[name], part, here, default_timeout=toolbox.timeout)
+    answer = await (emitted_call(ctx, part, work) if ctx.outlet.observers else work())
+    return CallOutcome(answer, None if usage == before else _difference(usage, before))
 
 
 def _difference(after: Usage, before: Usage) -> Usage:

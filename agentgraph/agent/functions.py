@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, TypeVar, Unpack
 from agentgraph.calling import SystemPromptFunc, ToolPrepareFunc
 from agentgraph.context import RunContext
 from agentgraph.exceptions import UserError
+from agentgraph.graph import AfterCrash
 from agentgraph.result import ResultSchema, ResultValidator
 from agentgraph.tools import DocstringFormat, Tool
 
@@ -37,6 +38,10 @@ class AgentToolOptions(TypedDict, Generic[DepsT], total=False):
     """The convention of the function's docstring; `'auto'` by default."""
     require_parameter_descriptions: bool
     """Whether it is an error if a parameter is not described; False by default."""
+    requires_approval: bool
+    """Whether each call waits until a person has approved it; False by default."""
+    after_crash: AfterCrash
+    """Of a call whose process died over it: made again (`'retry'`, the default), asked about, or failing the run."""
     timeout: float | None
     """Seconds after which a call is given up and the model told so; None: what the agent says."""
 

@@ -33,7 +33,7 @@ from .handling import handle
 from .state import AgentState, FinalResult
 from .streaming import AgentStream, open_stream
 from .telling import told
-from .turns import Turn, begin_request, failing, request_reply
+from .turns import Turn, begin_request, end_request, failing, request_reply
 
 __all__ = ["HandleResponseNode", "ModelRequestNode", "UserPromptNode"]
 
@@ -52,7 +52,8 @@ class UserPromptNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[ResultT]
         state, prompts = ctx.state, ctx.deps.prompts
         here = replace(run_context(ctx), prompt=self.user_prompt)
         if state.message_history:
-            state.message_history = await prompts.refreshed(state.message_history, here)
+            for index, message in await prompts.refreshed(state.message_history, here):
+                state.message_history[index] = message
             parts = list[ModelRequestPart]()
         else:
             parts = list[ModelRequestPart](await prompts.parts(here))
@@ -80,6 +81,14 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
             reply = await request_reply(ctx, await begin_request(ctx, self.request))
         return HandleResponseNode(reply)
 
+    def interrupted(self, ctx: AgentContext[DepsT]) -> ModelRequestNode[DepsT, ResultT] | None:
+        """Keep the request and what has come of the reply: it was paid. The next step asks again."""
+        partial = self._turn.partial()
+        if partial is None:
+            return None
+        end_request(ctx, *partial)
+        return ModelRequestNode(ModelRequest([]))
+
     @asynccontextmanager
     async def stream(self, ctx: AgentContext[DepsT]) -> AsyncGenerator[AgentStream[DepsT, ResultT]]:
         """Ask the model and hand out its reply as it comes; leaving the block reads the rest.
@@ -91,6 +100,7 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
         with self._turn.streaming():
             prepared = await failing(ctx, begin_request(ctx, self.request))
             async with open_stream(ctx, prepared) as stream:
+                self._turn.open = stream
                 yield stream
             self._turn.reply = stream.finish()
 

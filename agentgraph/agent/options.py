@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
-from typing import Generic
+from typing import Any, Generic
 
 from typing_extensions import TypedDict, TypeVar
 
@@ -43,6 +44,11 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     """The id of the new run; made up by default."""
     resume: str | None
     """The id of a run to go on with, instead of a prompt."""
+    answers: Mapping[str, Any] | None
+    """With `resume`: the answers to calls that wait, by call id or by the key of their request: `ToolApproved`,
+    `ToolDenied`, or what the call is to return."""
+    conversation: str | None
+    """The conversation that the run is the next turn of: it starts from the messages of the run before."""
     store: StoreLike | None
     """Where the run is kept: a store, or what `open_store` takes; by default where the agent says."""
 
@@ -57,6 +63,8 @@ RUN_DEFAULTS: RunOptions[None] = {
     "infer_name": True,
     "run_id": None,
     "resume": None,
+    "answers": None,
+    "conversation": None,
     "store": None,
 }
 """What each option is where it is left out."""

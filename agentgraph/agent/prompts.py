@@ -45,12 +45,13 @@ class SystemPrompts:
         """What a new conversation begins with: the texts, then what each function says."""
         return [SystemPromptPart(text) for text in self.texts] + [await each.part(ctx) for each in self.functions]
 
-    async def refreshed(self, history: Sequence[ModelMessage], ctx: RunContext[Any]) -> list[ModelMessage]:
-        """`history` with the parts of dynamic prompts made anew, each in its place."""
+    async def refreshed(self, history: Sequence[ModelMessage], ctx: RunContext[Any]) -> list[tuple[int, ModelMessage]]:
+        """The messages of `history` that hold dynamic prompts, by index, with those parts made anew in their places."""
         dynamic = {each.ref: each for each in self.functions if each.dynamic}
         if not dynamic:
-            return list(history)
-        return [await _refresh(message, dynamic, ctx) for message in history]
+            return []
+        fresh = [(index, await _refresh(message, dynamic, ctx)) for index, message in enumerate(history)]
+        return [(index, message) for index, message in fresh if message is not history[index]]
 
 
 async def _refresh(message: ModelMessage, dynamic: Mapping[str, PromptFunction], ctx: RunContext[Any]) -> ModelMessage:

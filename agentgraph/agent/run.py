@@ -7,10 +7,11 @@ from typing import Generic, TypeAlias
 
 from typing_extensions import TypeVar
 
-from agentgraph.exceptions import AgentRunError
+from agentgraph.exceptions import AgentRunError, RunWaiting
 from agentgraph.graph import BaseNode, End, GraphRun
 from agentgraph.usage import Usage
 
+from .answers import tell_requests
 from .capture import claim_capture
 from .config import AgentContext, RunConfig
 from .result import AgentRunResult
@@ -68,10 +69,16 @@ class AgentRun(Generic[DepsT, ResultT]):
         try:
             return await self._run.next(node)
         except AgentRunError as error:
+            if isinstance(error, RunWaiting):
+                tell_requests(error)
             error.messages = error.messages or tuple(self.ctx.state.message_history)
             raise
         finally:
             self.show_messages()
+
+    async def cancel(self) -> None:
+        """End the run as cancelled; what has come of an open reply is kept, and the run can be resumed."""
+        await self._run.cancel()
 
     def __aiter__(self) -> AsyncIterator[AgentNode[DepsT, ResultT] | End[FinalResult[ResultT]]]:
         return self

@@ -10,8 +10,8 @@ from typing_extensions import TypeVar
 
 from agentgraph.clock import new_run_id
 from agentgraph.exceptions import RunNotResumable, UserError
-from agentgraph.graph import Execution, Graph, RunInfo, RunRecord, Scheduler, Store
-from agentgraph.messages import UserContent
+from agentgraph.graph import Ended, Execution, Graph, RunFilter, RunInfo, RunRecord, Scheduler, Store
+from agentgraph.messages import ModelMessage, UserContent
 from agentgraph.model import Model
 from agentgraph.models import infer_model
 from agentgraph.result import ResultSchema, ResultValidator
@@ -19,6 +19,7 @@ from agentgraph.settings import ModelSettings, merge_model_settings
 from agentgraph.stores import open_store
 from agentgraph.usage import Usage, UsageLimits
 
+from .answers import hand_in
 from .config import EndStrategy, RunConfig, Toolbox
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .observers import Observed, observers_for
@@ -72,8 +73,10 @@ class Ask:
         if resume is None:
             if self.prompt is None:
                 raise UserError("a run needs a prompt, or `resume=` with the id of a run to go on with")
+            if self.options.get("answers"):
+                raise UserError("`answers=` goes with `resume=`: a new run has asked nothing yet")
             return
-        spare = [name for name in ("run_id", "message_history") if self.options.get(name)]
+        spare = [name for name in ("run_id", "message_history", "conversation") if self.options.get(name)]
         if self.prompt is not None:
             spare.insert(0, "user_prompt")
         if spare:
@@ -116,18 +119,30 @@ class RunSetup(Generic[ResultT]):
         options = ask.options
         config = self._config(options)
         assert ask.prompt is not None
-        state = AgentState(
-            message_history=list(options.get("message_history") or ()), usage=options.get("usage") or Usage()
-        )
-        run_id = options.get("run_id")
+        history = list(options.get("message_history") or ())
+        run_id, conversation = options.get("run_id"), options.get("conversation")
+        after = None if conversation is None else await self._turn_before(store, conversation, history)
+        if after is not None:
+            history = after.restored.state.message_history
+        state = AgentState(message_history=history, usage=options.get("usage") or Usage())
         info = RunInfo(
             run_id=run_id or new_run_id(),
             named=run_id is not None,
             agent=self.name,
+            conversation=conversation,
+            after=after,
             options=StoredOptions.of(options, ask.result_type, self.end_strategy).dump(),
         )
         node = UserPromptNode[Any, ResultT](ask.prompt)
         return await self._scheduler(store, config).begin(self.graph, node, (state, config), info)
+
+    async def _turn_before(self, store: Store, conversation: str, history: Sequence[ModelMessage]) -> Ended | None:
+        runs = await store.list(RunFilter(conversation=conversation, limit=1))
+        if not runs:
+            return None
+        if history:
+            raise UserError(f"conversation {conversation!r} has its own history: leave `message_history=` out")
+        return await Scheduler(store).ended(self.graph, runs[0])
 
     async def _resume(
         self, store: Store, record: RunRecord, ask: Ask
@@ -138,6 +153,9 @@ class RunSetup(Generic[ResultT]):
         stored = StoredOptions.load(record.options)
         options = resumed(record.run_id, stored, ask.options, ask.result_type)
         config = replace(self._config(options), end_strategy=stored.end_strategy)
+        answers = ask.options.get("answers")
+        if answers:
+            await hand_in(store, record, answers)
         held = StoredOptions.of(options, ask.result_type, stored.end_strategy)
         execution = await self._scheduler(store, config).resume(self.graph, record, config, held.dump())
         usage = options.get("usage")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Generic, Self, cast
 
 from typing_extensions import TypeIs, TypeVar
 
-from agentgraph.exceptions import AgentRunError, UserError
+from agentgraph.exceptions import AgentRunError, RunCancelled, UserError
 from agentgraph.graph import End
 from agentgraph.messages import (
     AgentStreamEvent,
@@ -51,6 +51,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         self._run = run
         self._stack = AsyncExitStack()
         self._reply: AgentStream[DepsT, ResultT] | None = None
+        self._stopped = False
         self._ahead: deque[AgentStreamEvent] = deque()
 
     async def __aenter__(self) -> Self:
@@ -62,6 +63,8 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._stopped:
+            return
         if error is not None:
             await self._stack.__aexit__(kind, error, traceback)
             return
@@ -134,6 +137,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         """Read what is left and return what `run` would have returned.
 
         Raises:
+            RunCancelled: the run was cancelled by `cancel`.
             AgentRunError, Exception: what `run` would have raised.
         """
         while self._reply is not None:
@@ -142,9 +146,19 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
             await self._close_reply()
         result = self._run.result
         if result is None:
+            if self._stopped:
+                raise RunCancelled(self.run_id)
             message = f"run {self.run_id!r} has no result: it failed, or was interrupted"
             raise AgentRunError(message)
         return result.data
+
+    async def cancel(self) -> None:
+        """Stop: close the provider's stream at once, keep what has come, cancel the run. It can be resumed."""
+        stopped = RunCancelled(self.run_id)
+        self._stopped, self._reply = True, None
+        with suppress(RunCancelled):
+            await self._stack.__aexit__(RunCancelled, stopped, None)
+        await self._run.cancel()
 
     async def validate_structured_result(self, message: ModelResponse, *, allow_partial: bool = False) -> ResultT:
         """The result in a reply that `stream_structured` gave; with `allow_partial`, as far as it is there.

@@ -69,6 +69,10 @@ class AgentStream(Generic[DepsT, ResultT]):
         """The reply so far."""
         return self._response.get()
 
+    def so_far(self) -> Usage:
+        """What this reply has used."""
+        return self._response.usage()
+
     def usage(self) -> Usage:
         """The usage of the run so far, with what this reply has used."""
         used = self._ctx.state.usage

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from agentgraph.exceptions import AgentRunError, GraphRuntimeError
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse
@@ -29,13 +29,34 @@ class _Streamed(Enum):
     FINISHED = "finished"
 
 
+class OpenReply(Protocol):
+    """A reply that is being read."""
+
+    @property
+    def response(self) -> ModelResponse:
+        """What has come of it."""
+        ...
+
+    def so_far(self) -> Usage:
+        """What it has used."""
+        ...
+
+
 @dataclass
 class Turn:
     """What a stream of a node has done of the node's turn. It lives with the node and is never stored."""
 
     streamed: _Streamed = _Streamed.NOT
+    open: OpenReply | None = None
+    """The reply that is being read."""
     reply: ModelResponse | None = None
     outcome: ModelRequest | FinalResult[Any] | None = None
+
+    def partial(self) -> tuple[ModelResponse, Usage] | None:
+        """What has come of a reply that will not be read to its end; None if nothing has."""
+        if self.open is None or not self.open.response.parts:
+            return None
+        return replace(self.open.response, state="interrupted"), self.open.so_far()
 
     @contextmanager
     def streaming(self) -> Generator[None]:
@@ -86,7 +107,8 @@ async def begin_request(ctx: AgentContext[Any], request: ModelRequest) -> Prepar
         UsageLimitExceeded: no more requests are allowed.
     """
     state, config = ctx.state, ctx.deps
-    if not state.message_history or state.message_history[-1] is not request:  # it is, where this is a second try
+    # It is there already at a second try; one without parts asks for a reply to what is there.
+    if request.parts and not (state.message_history and state.message_history[-1] is request):
         state.message_history.append(request)
         state.run_step += 1
     config.limits.check_before_request(state.usage)

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from agentgraph.agent import AgentState, agent_graph
 from agentgraph.exceptions import DecodeError, RunNotResumable
-from agentgraph.graph import JournalRecord, RunRecord, StepRecord
+from agentgraph.graph import JournalRecord, RunRecord, StepRecord, lineage
 
 from .printing import age, console, one_line, size, text
 from .runs import STYLES, tokens
@@ -29,7 +29,7 @@ __all__ = ["show"]
 class _Stored:
     run: RunRecord
     steps: Sequence[StepRecord]
-    """The opening first."""
+    """With those of the runs that it goes on from, the oldest first."""
     calls: Sequence[JournalRecord]
 
 
@@ -50,7 +50,7 @@ def show(
 async def _read(where: str, run_id: str) -> _Stored:
     async with existing_store(where) as store:
         run = await store.load(run_id)
-        return _Stored(run, await store.steps(run_id), await store.calls(run_id))
+        return _Stored(run, await lineage(store, run), await store.calls(run_id))
 
 
 def _print_run(out: Console, found: _Stored) -> None:

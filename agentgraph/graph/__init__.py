@@ -7,16 +7,19 @@ from .context import GraphRunContext
 from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
 from .graph import Graph
-from .journal import Once
+from .journal import AfterCrash, Once
 from .lifecycle import Status
+from .lineage import fork, lineage
 from .node import BaseNode, Edge, End
 from .options import GraphRunOptions
-from .recorder import RunInfo
+from .questions import Question, open_questions
+from .recorder import Ended, RunInfo
 from .run import GraphRun, GraphRunResult
 from .scheduler import Execution, Scheduler
 from .store import Commit, JournalRecord, NewRun, Owner, RunFilter, RunRecord, Settlement, StepRecord, Store
 
 __all__ = [
+    "AfterCrash",
     "Appended",
     "BaseNode",
     "Commit",
@@ -24,6 +27,7 @@ __all__ = [
     "Edge",
     "Emitted",
     "End",
+    "Ended",
     "Execution",
     "Graph",
     "GraphRun",
@@ -35,6 +39,7 @@ __all__ = [
     "Observer",
     "Once",
     "Owner",
+    "Question",
     "RunEnded",
     "RunEvent",
     "RunFilter",
@@ -48,4 +53,7 @@ __all__ = [
     "StepRecord",
     "StepStarted",
     "Store",
+    "fork",
+    "lineage",
+    "open_questions",
 ]

@@ -74,7 +74,7 @@ class Codec:
         return Ledger(self)
 
     def restore(self, run_id: str, steps: Sequence[StepRecord], state: bytes) -> Restored:
-        """Read a run back.
+        """Read a run back: `steps` are all the rows that it consists of, `state` its newest small state.
 
         Raises:
             DecodeError: a row does not fit the code.
@@ -131,6 +131,10 @@ class Ledger:
         body = writer.body(to, fields, {name: change for name, change in lists.items() if change is not None})
         changed = self._changed(state, whole=seq % SNAPSHOT_EVERY == 0)
         return Encoded(to, body, _object(changed) if changed else b"", _object(self.small))
+
+    def followed(self) -> Ledger:
+        """For a run that goes on from this one: the lists are stored there, nothing else is."""
+        return Ledger(self.codec, lists=self.lists)
 
     def stored(self) -> None:
         """What was encoded last is committed."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Generic, overload
 
+from pydantic_core import to_json
 from typing_extensions import TypeVar
 
 from agentgraph.clock import Clock, SystemClock
 
+from .adapters import adapter_for
 from .events import Emitted, Outlet
 from .journal import Journal, Once
 
@@ -64,6 +67,28 @@ class GraphRunContext(Generic[StateT, DepsT]):
         others, whose finished values stay in the journal.
         """
         return await self.journal.once_all(calls)
+
+    async def wait_for(self, key: str, *, question: object = None, type: Any = Any) -> Any:
+        """The answer to a question, of the given type; if there is none yet, the run goes to sleep until there is.
+
+        The step runs again from its beginning when the run is resumed after `store.answer(run_id, key, value)`; what it
+        has done by `once` is not done again.
+
+        Args:
+            key: tells the question from others of this step.
+            question: what is asked: anything that JSON can hold.
+            type: what the answer has to be; by default anything.
+
+        Raises:
+            RunWaiting: there is no answer yet. Let it pass: it puts the run to sleep.
+            GraphRuntimeError: the run is kept nowhere, so nobody could answer.
+            ValidationError: the answer is not of this type (pydantic's).
+        """
+        digest = sha256(to_json([key, question])).hexdigest()[:32]
+        answer = self.journal.answer(key, digest)
+        if answer is None:
+            self.journal.ask(key, question, digest)
+        return adapter_for(type).validate_json(answer)
 
     def emit(self, event: object) -> None:
         """Tell whoever observes the run that something happened."""

@@ -15,22 +15,29 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from inspect import isawaitable, isroutine
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from agentgraph.concurrency import gather, shielded
-from agentgraph.exceptions import GraphRuntimeError, RunFenced, StoreError
+from agentgraph.exceptions import GraphRuntimeError, RunFenced, RunWaiting, StoreError
 
 from .adapters import adapter_for
+from .questions import Question
 from .store import ROOT, JournalKind, JournalRecord
 
-__all__ = ["Journal", "JournalWriter", "Once"]
+__all__ = ["UNKNOWN", "AfterCrash", "Journal", "JournalWriter", "Once"]
 
 T = TypeVar("T")
 
 JournalWriter = Callable[[JournalRecord], Awaitable[None]]
+
+AfterCrash: TypeAlias = Literal["retry", "ask", "fail"]
+"""Of a call whose outcome is not known: it is made again, the run waits for a person, or the run fails."""
+
+UNKNOWN = "unknown outcome"
+"""What a question about such a call says as its reason."""
 
 
 @dataclass(frozen=True)  # no slots: with them, Python 3.11 fails at `Once[T](…)`
@@ -44,6 +51,8 @@ class Once(Generic[T]):
     """Stores and loads the value; None: of the type that `fn` is annotated to return."""
     identity: object = None
     """What the digest is made of; None: the name of `fn` and `args`."""
+    after_crash: AfterCrash = "retry"
+    """What becomes of it if its process died while it ran, so that its outcome is not known."""
 
     def digest(self) -> str:
         """Tells this call from another one under the same key."""
@@ -56,9 +65,10 @@ class Once(Generic[T]):
 class Journal:
     """The journal of the pending step of one branch; without a writer it only runs the calls."""
 
-    def __init__(self, write: JournalWriter | None = None) -> None:
+    def __init__(self, write: JournalWriter | None = None, run_id: str = "") -> None:
         self._write = write
-        self._seq, self._branch = 0, ROOT
+        self._run_id = run_id
+        self.seq, self.branch = 0, ROOT
         self._rows: dict[str, JournalRecord] = {}
         self._values: dict[str, tuple[Once[Any], Any]] = {}  # what this attempt has run itself, by key
         self._held: Callable[[], JournalRecord] | None = None
@@ -66,7 +76,7 @@ class Journal:
 
     def begin(self, seq: int, rows: Iterable[JournalRecord] = (), branch: str = ROOT) -> None:
         """Turn to step `seq`, of which `rows` are known."""
-        self._seq, self._branch, self._held = seq, branch, None
+        self.seq, self.branch, self._held = seq, branch, None
         if self._values:
             self._values = {}
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
@@ -94,25 +104,45 @@ class Journal:
         if missing:
             await self._write_held()
 
-        async def settle(call: Once[T]) -> T:
+        waits: list[RunWaiting] = []
+
+        async def settle(call: Once[T]) -> list[T]:
             known = self._known(call)
             if known is not None:
-                return known()
-            value = await self._run(call)
+                return [known()]
+            try:
+                value = await self._run(call)
+            except RunWaiting as waiting:  # the others go on to their ends; then the step waits for all of its answers
+                waits.append(waiting)
+                return []
             missing.discard(call.key)
             if missing:
                 await self._keep(call, value)
             elif self._write is not None:
                 self._held = partial(self._record, call, value)
-            return value
+            return [value]
 
-        try:
-            return await gather([partial(settle, call) for call in calls])
-        except ExceptionGroup as failures:
-            refused = [error for error in failures.exceptions if isinstance(error, RunFenced | StoreError)]
-            if refused:  # what the store says to one call it says to all
-                raise refused[0] from failures
-            raise
+        values = await _gathered([partial(settle, call) for call in calls])
+        if waits:
+            raise RunWaiting(self._run_id, [question for waiting in waits for question in waiting.questions])
+        return [value for each in values for value in each]
+
+    def answer(self, key: str, digest: str) -> bytes | None:
+        """The answer to the question that was asked under `key` about what `digest` stands for, if it is there."""
+        row = self._rows.get(key)
+        return row.value if row is not None and row.kind is JournalKind.ANSWERED and row.digest == digest else None
+
+    def ask(self, key: str, about: object, digest: str) -> NoReturn:
+        """Let the step wait for an answer.
+
+        Raises:
+            RunWaiting: always; the scheduler puts the run to sleep.
+            GraphRuntimeError: the run is kept nowhere, so nobody could answer it.
+        """
+        if self._write is None:
+            message = f"a run that waits for an answer ({key!r}) needs a store to be found in; give `store=`"
+            raise GraphRuntimeError(message)
+        raise RunWaiting(self._run_id, [Question(self._run_id, f"{self.branch}/{self.seq}/{key}", about, digest)])
 
     def _known(self, call: Once[T]) -> Callable[[], T] | None:
         """What gives the call's value if it was run already, by this attempt or an earlier one."""
@@ -121,16 +151,43 @@ class Journal:
             known: T = ran[1]  # the digests are equal, so it is what this very call returned
             return lambda: known
         row = self._rows.get(call.key) if self._rows else None
-        if row is None or row.kind is JournalKind.STARTED or row.digest != call.digest():
+        if row is None or row.kind not in (JournalKind.DONE, JournalKind.LOST) or row.digest != call.digest():
             return None
         return partial(_value, call, row)
 
     async def _run(self, call: Once[T]) -> T:
+        if call.after_crash != "retry":
+            await self.begin_call(call)
         returned = call.fn(*call.args)
         pending: Any = returned  # isawaitable does not narrow a T; what fn returns when awaited is T by its own type
         value: T = await pending if isawaitable(returned) else pending
         self._values[call.key] = call, value
         return value
+
+    async def begin_call(self, call: Once[T], about: object = None) -> None:
+        """Note that the call is made, unless an earlier attempt died over it; see `AfterCrash`.
+
+        `about` is what the question says, by default only that the outcome is not known.
+
+        Raises:
+            RunWaiting: an earlier attempt made it and died, and nobody has said yet what to do.
+            GraphRuntimeError: the same, and the call says to fail then.
+        """
+        if self._write is None:
+            return
+        digest = call.digest()
+        row = self._rows.get(call.key)
+        begun = row is not None and row.digest == digest and _outcome_unknown(row)
+        if begun and call.after_crash == "fail":
+            message = (
+                f"call {call.key!r} of step {self.seq} was begun by a process that died, so its outcome is not known, "
+                "and `after_crash='fail'` says not to make it again"
+            )
+            raise GraphRuntimeError(message)
+        if begun:
+            self.ask(call.key, {"reason": UNKNOWN} if about is None else about, digest)
+        started = JournalRecord(seq=self.seq, branch=self.branch, key=call.key, kind=JournalKind.STARTED, digest=digest)
+        await self._store(started)
 
     async def _write_held(self) -> None:
         """Write the row that was held back: with another call to come, the step's commit is no longer next."""
@@ -155,14 +212,30 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - whatever a value's own serializer raises
             kind, stored = JournalKind.LOST, to_json(f"{type(value).__name__}: {error}")
         return JournalRecord(
-            seq=self._seq, branch=self._branch, key=call.key, kind=kind, digest=call.digest(), value=stored
+            seq=self.seq, branch=self.branch, key=call.key, kind=kind, digest=call.digest(), value=stored
         )
+
+
+async def _gathered(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    try:
+        return await gather(calls)
+    except ExceptionGroup as failures:
+        refused = [error for error in failures.exceptions if isinstance(error, RunFenced | StoreError)]
+        if refused:  # what the store says to one call it says to all
+            raise refused[0] from failures
+        raise
 
 
 def _check_keys(keys: Sequence[str]) -> None:
     if len(set(keys)) < len(keys):
         message = f"the calls of one batch need a key of their own each; these keys came: {', '.join(keys)}"
         raise GraphRuntimeError(message)
+
+
+def _outcome_unknown(row: JournalRecord) -> bool:
+    if row.kind is JournalKind.ASKED:
+        return UNKNOWN in str(from_json(row.value))
+    return row.kind is JournalKind.STARTED
 
 
 def _adapter(call: Once[T]) -> TypeAdapter[T]:

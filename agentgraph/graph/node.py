@@ -48,6 +48,14 @@ class BaseNode(ABC, Generic[StateT, DepsT, ResultT]):
         """Take this node's turn."""
         ...
 
+    def interrupted(self, ctx: GraphRunContext[StateT, DepsT]) -> BaseNode[StateT, DepsT, Any] | None:
+        """What the step comes to when it is cancelled in the middle: the node to go on with, the state being changed.
+
+        The step is then committed as one that led there, and the run is cancelled. None, the default: the step did not
+        happen; when the run is resumed, this node runs again.
+        """
+        return None
+
     @classmethod
     def get_node_id(cls) -> str:
         """The name by which the graph, stored runs and pictures know the class."""

@@ -16,10 +16,12 @@ from agentgraph.exceptions import RunFenced, RunNotResumable, StoreError
 from .codec import EDIT, Codec, Ledger, Node, Restored
 from .journal import Journal
 from .lifecycle import Event, Status
+from .lineage import lineage
 from .node import End
+from .questions import Question
 from .store import OPENING, Commit, JournalRecord, NewRun, RunRecord, Settlement, StepRecord, Store
 
-__all__ = ["MAX_ATTEMPTS", "Recorder", "RunInfo", "Turn", "claim", "create"]
+__all__ = ["MAX_ATTEMPTS", "Ended", "Recorder", "RunInfo", "Turn", "claim", "create"]
 
 MAX_ATTEMPTS = 5
 """After so many attempts of one step a process that is lost once more gives the run up as failed."""
@@ -29,6 +31,14 @@ _BACK = {Status.FAILED: Event.FAIL, Status.CANCELLED: Event.CANCEL, Status.WAITI
 
 UsageOf = Callable[[Any], Mapping[str, int]]
 """Reads a run's counters from its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that nobody executes, read for another one to go on from."""
+
+    record: RunRecord
+    restored: Restored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +51,8 @@ class RunInfo:
     agent: str | None = None
     conversation: str | None = None
     parent: str | None = None
+    after: Ended | None = None
+    """The run that it goes on from: its lists are pointed at, not copied."""
     options: bytes = b"{}"
     """Opaque to the engine; a JSON object that whoever made the graph reads on resume."""
 
@@ -71,8 +83,10 @@ class Recorder:
     held: bool = True
     """Whether the claim still stands, as far as is known here."""
 
-    async def commit(self, turn: Turn, state: Any, *, journaled: bool) -> Status:
+    async def commit(self, turn: Turn, state: Any, *, journaled: bool, status: Status | None = None) -> Status:
         """Write one step. Not to be cancelled: a step that has happened is kept.
+
+        `status` is what the run becomes by it, if not what the outcome says.
 
         Raises:
             RunFenced: nothing was written; the claim is gone.
@@ -98,19 +112,19 @@ class Recorder:
             step=step,
             state=encoded.state,
             usage=usage,
-            status=Status.SUCCEEDED if isinstance(turn.outcome, End) else Status.RUNNING,
+            status=status or (Status.SUCCEEDED if isinstance(turn.outcome, End) else Status.RUNNING),
             journaled=journaled,
         )
         self.held = False  # until the store says otherwise
         try:
-            status = await shielded(self.store.commit(commit))
+            became = await shielded(self.store.commit(commit))
         except StoreError:
             self.held = True  # nothing was written, so the claim is there to be given up
             raise
-        self.held = status is Status.RUNNING
+        self.held = became is Status.RUNNING
         self.ledger.stored()
         self.usage, self.attempt = usage, 1
-        return status
+        return became
 
     async def settle(self, event: Event, error: str | None = None, journal: Journal | None = None) -> None:
         """Give the claim up without a step, the pending node kept.
@@ -131,6 +145,36 @@ class Recorder:
         with suppress(StoreError, RunFenced):
             await shielded(self.store.settle(settlement))
 
+    async def wait(self, questions: Sequence[Question], journal: Journal) -> bool:
+        """Put the run to sleep until its questions are answered; False, and still awake, if an answer came meanwhile.
+
+        Raises:
+            RunFenced, StoreError: nothing was written.
+        """
+        run_id, seq = self.record.run_id, journal.seq
+        settlement = Settlement(
+            run_id=run_id,
+            epoch=self.record.epoch,
+            event=Event.WAIT,
+            journal=journal.take_held(),
+            questions=[question.row(run_id, seq, journal.branch) for question in questions],
+        )
+        status = await shielded(self.store.settle(settlement))
+        self.held = status is Status.RUNNING
+        return not self.held
+
+    async def reread(self) -> tuple[Restored, list[JournalRecord]]:
+        """The run as it was last committed, and the journal of its pending step, answers and all.
+
+        Raises:
+            DecodeError, StoreError: it cannot be read.
+        """
+        run_id = self.record.run_id
+        record = await self.store.load(run_id)
+        restored = self.ledger.codec.restore(run_id, await lineage(self.store, record), record.state)
+        self.ledger = restored.ledger
+        return restored, await self.store.calls(run_id)
+
     async def write_journal(self, row: JournalRecord) -> None:
         """Write what happened inside the pending step."""
         await self.store.journal(self.record.run_id, self.record.epoch, row)
@@ -145,7 +189,7 @@ async def create(
         RunExists, StoreError: see `Store.create`.
     """
     graph, node, state = opening
-    ledger = codec.ledger()
+    ledger = codec.ledger() if info.after is None else info.after.restored.ledger.followed()
     encoded = ledger.encode(OPENING, state, None, node)
     usage = to_json(usage_of(state))
     new = NewRun(
@@ -155,10 +199,13 @@ async def create(
         opening=StepRecord(
             seq=OPENING, node="", outcome=encoded.outcome, body=encoded.body, state=encoded.changed, usage=usage
         ),
+        pending=encoded.outcome,
         state=encoded.state,
         usage=usage,
         options=info.options,
         conversation=info.conversation,
+        follows=None if info.after is None else info.after.record.run_id,
+        origin=None if info.after is None else (info.after.record.run_id, info.after.record.seq),
         parent=info.parent,
         named=info.named,
     )
@@ -187,7 +234,7 @@ async def claim(
             seen.run_id, [f"{problem}; it counts as failed now, and resuming it once more tries again"]
         )
     try:
-        restored = codec.restore(seen.run_id, await store.steps(seen.run_id), record.state)
+        restored = codec.restore(seen.run_id, await lineage(store, record), record.state)
         calls = await store.calls(seen.run_id) if recorder.held else ()
     except BaseException:
         await recorder.settle(_BACK.get(seen.status, Event.RELEASE), seen.error)

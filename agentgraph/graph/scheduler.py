@@ -15,18 +15,28 @@ from typing import Any, Generic
 from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.clock import Clock, SystemClock
-from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunCancelled, RunNotResumable
+from agentgraph.exceptions import (
+    AgentRunError,
+    GraphRuntimeError,
+    RunCancelled,
+    RunFenced,
+    RunNotResumable,
+    RunWaiting,
+    StoreError,
+)
 
 from .blueprint import Blueprint
 from .checks import END
 from .codec import Node
 from .context import GraphRunContext
 from .events import Observer, Outlet, RunEnded, RunStarted, StepEnded, StepStarted
-from .frontier import Frontier, ready
+from .frontier import Frontier, Outcome, ready
 from .journal import Journal
 from .lifecycle import Event, Status, advance
+from .lineage import lineage
 from .node import BaseNode, End
-from .recorder import Recorder, RunInfo, Turn, claim, create
+from .questions import Question
+from .recorder import Ended, Recorder, RunInfo, Turn, claim, create
 from .store import ROOT, RunRecord, Store
 
 __all__ = ["Execution", "Scheduler"]
@@ -60,6 +70,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             GraphRuntimeError: the node is not in the graph, led where it may not, or the execution is over.
             RunFenced: another process has taken the run over; nothing was written.
             RunCancelled: somebody asked for that; the step was committed.
+            RunWaiting: the node waits for answers; the run sleeps.
             StoreError: the store cannot be written; nothing was.
         """
         self._check_open()
@@ -69,6 +80,11 @@ class Execution(Generic[StateT, DepsT, ResultT]):
                 await self._replace(node)
             outcome = await self._take_turn(node)
             self.ctx.outlet.tell(StepEnded(self.ctx.run_id, self.ctx.seq - 1, definition.node_id, _id_of(outcome)))
+        except RunWaiting as waiting:
+            if await self._sleeps(waiting):
+                raise
+            pending = await self._again()
+            return pending if isinstance(pending, End) else await self.step(pending)
         except BaseException as error:
             await self.end(error)
             raise
@@ -81,7 +97,14 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         """Give the run up if it is still held: released, or failed by an error, or cancelled by a cancellation."""
         if self.status is not Status.RUNNING:
             return
-        event = Event.RELEASE if error is None else Event.FAIL if isinstance(error, Exception) else Event.CANCEL
+        if isinstance(error, RunWaiting) and await self._sleeps(error):
+            return
+        if isinstance(error, RunWaiting):
+            error = None  # an answer came meanwhile: whoever resumes the run finds it
+        if error is not None and not isinstance(error, Exception):
+            await self.cancel()
+            return
+        event = Event.RELEASE if error is None else Event.FAIL
         await self._settle(event, None if error is None else f"{type(error).__name__}: {error}")
         if isinstance(error, AgentRunError) and error.run_id is None:
             error.run_id = self.ctx.run_id
@@ -89,9 +112,46 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             error.add_note(f"raised in run {self.ctx.run_id!r}, step {self.ctx.seq} ({_id_of(self.pending)})")
 
     async def cancel(self) -> None:
-        """Give the run up as cancelled."""
-        if self.status is Status.RUNNING:
+        """Give the run up as cancelled; what the pending node has done of its turn is kept if it says so."""
+        if self.status is not Status.RUNNING:
+            return
+        pending = self.pending
+        kept = None if isinstance(pending, End) else pending.interrupted(self.ctx)
+        if kept is None or self.recorder is None or not await self._keep(self.recorder, pending, kept):
             await self._settle(Event.CANCEL, None)
+
+    async def _keep(self, recorder: Recorder, node: Outcome, kept: Node) -> bool:
+        """Commit the step that was cancelled in the middle; False if that cannot be done."""
+        now = self.ctx.clock.now()
+        turn = Turn(self.ctx.seq, None if isinstance(node, End) else node, kept, now, now)
+        try:
+            self.status = await recorder.commit(
+                turn, self.ctx.state, journaled=self.ctx.journal.written, status=Status.CANCELLED
+            )
+        except (StoreError, RunFenced):
+            return False
+        self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
+        return True
+
+    async def _sleeps(self, waiting: RunWaiting) -> bool:
+        """Put the run to sleep for what its node waits for, unless an answer came meanwhile."""
+        recorder = self.recorder
+        questions = [question for question in waiting.questions if isinstance(question, Question)]
+        if recorder is None or not await recorder.wait(questions, self.ctx.journal):
+            return False
+        self.status = advance(self.status, Event.WAIT)
+        waiting.run_id = self.ctx.run_id
+        self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
+        return True
+
+    async def _again(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """The pending node anew, with the state as it was before the attempt that ended."""
+        assert self.recorder is not None
+        restored, rows = await self.recorder.reread()
+        self.ctx.state = restored.state
+        self.frontier = Frontier.at(self.ctx.seq, restored.pending)
+        self.ctx.journal.begin(self.ctx.seq, rows)
+        return self.pending
 
     async def _settle(self, event: Event, error: str | None) -> None:
         self.status = advance(self.status, event)
@@ -189,6 +249,16 @@ class Scheduler:
             recorder = await create(self.store, graph.codec, info, opening, graph.usage_of)
         return await self._opened(self._execution(graph, (state, deps), recorder, Frontier.at(0, node), info.run_id))
 
+    async def ended(self, graph: Blueprint[StateT, DepsT, ResultT], record: RunRecord) -> Ended:
+        """Read a run that nobody executes, for another one to go on from.
+
+        Raises:
+            RunNotFound, RunNotResumable, DecodeError, StoreError: it cannot be read.
+        """
+        assert self.store is not None
+        rows = await lineage(self.store, record)
+        return Ended(record, graph.codec.restore(record.run_id, rows, record.state))
+
     async def resume(
         self,
         graph: Blueprint[StateT, DepsT, ResultT],
@@ -237,7 +307,7 @@ class Scheduler:
             state=ctx[0],
             deps=ctx[1],
             run_id=run_id,
-            journal=Journal(recorder.write_journal if recorder else None),
+            journal=Journal(recorder.write_journal if recorder else None, run_id),
             clock=self.clock,
             outlet=Outlet(self.observers),
         )

@@ -131,24 +131,6 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewRun:
-    """A run to be created and claimed."""
-
-    run_id: str
-    graph: str
-    agent: str | None = None
-    opening: StepRecord
-    state: bytes
-    usage: bytes = b"{}"
-    options: bytes = b"{}"
-    conversation: str | None = None
-    parent: str | None = None
-    origin: tuple[str, int] | None = None
-    named: bool = False
-    """Somebody chose the id, so a store that forgets must remember it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """One step of a claimed run; `status` is what the run becomes by it."""
 
@@ -172,6 +154,10 @@ class JournalKind(StrEnum):
     """It returned `value`."""
     LOST = "lost"
     """It returned something that cannot be stored; `value` says what. It is not run again."""
+    ASKED = "asked"
+    """It waits for an answer; `value` is the question."""
+    ANSWERED = "answered"
+    """`value` is the answer; the step has not seen it yet, or has not ended since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +174,40 @@ class JournalRecord:
     usage: bytes = b"{}"
     """What the call added to the run's counters."""
 
+    @property
+    def path(self) -> str:
+        """The key of a question, unique in its run."""
+        return f"{self.branch}/{self.seq}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to be created: claimed by who creates it, unless `status` says that nobody executes it."""
+
+    run_id: str
+    graph: str
+    agent: str | None = None
+    opening: StepRecord | None = None
+    """The row that it begins with; None for a fork, which begins with the rows of its origin."""
+    seq: int = 0
+    """Its first step."""
+    pending: str
+    """The id of the node that comes first, or `End`."""
+    status: Status = Status.RUNNING
+    state: bytes
+    usage: bytes = b"{}"
+    options: bytes = b"{}"
+    conversation: str | None = None
+    follows: str | None = None
+    """With `opening` and `conversation`: the run that has to be the newest there, and ended, if there is one."""
+    parent: str | None = None
+    origin: tuple[str, int] | None = None
+    """The run that it goes on from, and that run's step before which."""
+    named: bool = False
+    """Somebody chose the id, so a store that forgets must remember it."""
+    calls: Sequence[JournalRecord] = ()
+    """What the journal of its first step holds already."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
@@ -200,6 +220,8 @@ class Settlement:
     error: str | None = None
     journal: Sequence[JournalRecord] = ()
     """Outcomes that were held back, written with it."""
+    questions: Sequence[JournalRecord] = ()
+    """What the run waits for, if that is why; `ASKED` rows, written with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +231,7 @@ class RunFilter:
     status: Status | None = None
     agent: str | None = None
     conversation: str | None = None
+    parent: str | None = None
     since: float | None = None
     """Created at or after this Unix time."""
     before: tuple[float, str] | None = None
@@ -220,10 +243,11 @@ class Store(Protocol):
     """Where runs are kept. All methods may be awaited from any event loop and any thread."""
 
     async def create(self, run: NewRun) -> RunRecord:
-        """Write a run and its opening, claimed by this process.
+        """Write a run with its opening; see `NewRun`. One that is `RUNNING` is claimed by this process.
 
         Raises:
             RunExists: the id is taken.
+            RunBusy: the newest run of its conversation has not ended, or is not the one that it `follows`.
             StoreError: the store cannot be written.
         """
         ...
@@ -257,11 +281,30 @@ class Store(Protocol):
         """
         ...
 
-    async def settle(self, settlement: Settlement) -> None:
-        """Give a claim up without a step.
+    async def settle(self, settlement: Settlement) -> Status:
+        """Give a claim up without a step; returns the run's status after it.
+
+        A run does not go to sleep beside an answer that it has not seen: if one of `questions` is answered by now,
+        nothing is written, the claim stands, and the status is `RUNNING`.
 
         Raises:
             RunFenced, StoreError: as `commit`.
+        """
+        ...
+
+    async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
+        """Answer an open question, once; the run takes it up when it is resumed.
+
+        Args:
+            run_id: the run that asks.
+            key: the question's key, `<branch>/<seq>/<key>`, or its last part where that names one open question.
+            value: the answer, anything that JSON can hold.
+            digest: of what the answerer has seen; refused if the question is about something else.
+
+        Raises:
+            RunNotFound: there is no such run.
+            UserError: the question is not open: it never was, was answered, or the run has moved on.
+            StoreError: the store cannot be written.
         """
         ...
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentgraph.exceptions import IllegalTransition, RunBusy
+from agentgraph.exceptions import IllegalTransition, RunBusy, RunNotResumable
 from agentgraph.graph.lifecycle import LIFECYCLE, Event, Status, advance
-from agentgraph.graph.store import Owner, RunRecord
+from agentgraph.graph.store import NewRun, Owner, RunRecord
 
-__all__ = ["IsDead", "cancelled", "claimed", "committed", "lives", "settled"]
+__all__ = ["IsDead", "cancelled", "check_turn", "claimed", "committed", "lives", "settled"]
 
 IsDead = Callable[[Owner], bool]
 
@@ -37,6 +37,25 @@ def claimed(run: RunRecord, now: float, is_dead: IsDead, *, held: bool = False) 
     if run.owner is not None and lives(run, now, is_dead, held=held):
         raise RunBusy(run.run_id, str(run.owner), max(0.0, run.lease_until - now))
     return advance(run.status, Event.CLAIM if run.status is Status.RUNNING else Event.START)
+
+
+def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDead) -> None:
+    """Refuse a run that would not be the next turn of its conversation, whose newest run is `newest`.
+
+    Raises:
+        RunBusy: another turn is being taken, or was taken meanwhile.
+        RunNotResumable: the turn before has not ended, and nobody executes it.
+    """
+    if newest is None:
+        return
+    if newest.run_id != new.follows or (newest.owner is not None and lives(newest, now, is_dead)):
+        who = "another turn of the conversation" if newest.owner is None else str(newest.owner)
+        raise RunBusy(newest.run_id, who, max(0.0, newest.lease_until - now))
+    if newest.status not in (Status.SUCCEEDED, Status.CANCELLED):
+        problem = (
+            f"it is the newest of conversation {new.conversation!r} and {newest.status}: finish or cancel it first"
+        )
+        raise RunNotResumable(newest.run_id, [problem])
 
 
 def cancelled(run: RunRecord, now: float, is_dead: IsDead, *, held: bool = False) -> Status:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from agentgraph.clock import Clock, SystemClock
 from agentgraph.exceptions import RunExists, RunFenced, RunNotFound, UserError
 from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
 from agentgraph.graph.store import (
     OPENING,
     Commit,
@@ -25,7 +26,7 @@ from agentgraph.graph.store import (
     StepRecord,
 )
 
-from .claims import cancelled, claimed, committed, settled
+from .claims import cancelled, check_turn, claimed, committed, settled
 from .owner import is_dead, this_process
 from .retention import Retention
 
@@ -59,7 +60,7 @@ class _Run:
 
     @property
     def seq(self) -> int:
-        return len(self.steps) - 1
+        return self.steps[-1].seq + 1 if self.steps else self.new.seq
 
     def rest(self, status: Status) -> None:
         self.status, self.owner, self.asked = status, None, False
@@ -115,19 +116,26 @@ class MemoryStore:
         with self._lock:
             if run.run_id in self._runs:
                 raise RunExists(run.run_id)
+            if run.opening is not None and run.conversation is not None:
+                check_turn(self._head(run.conversation), run, self._now(), is_dead)
             now = self._now()
             self._runs[run.run_id] = kept = _Run(
                 new=run,
                 options=run.options,
                 state=run.state,
                 usage=run.usage,
-                pending=run.opening.outcome,
+                pending=run.pending,
+                status=run.status,
                 created_at=now,
                 updated_at=now,
-                owner=this_process(),
-                steps=[run.opening],
+                owner=this_process() if run.status is Status.RUNNING else None,
+                steps=[] if run.opening is None else [run.opening],
+                journal={(row.branch, row.seq, row.key): row for row in run.calls},
             )
             self._retention.add(run.run_id, self._known(run.parent), self._known(run.origin and run.origin[0]))
+            if run.status is not Status.RUNNING:
+                kept.epoch = kept.attempt = 0
+                self._rest(kept, run.status)
             return kept.record()
 
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
@@ -165,15 +173,25 @@ class MemoryStore:
             run = self._owned(run_id, epoch, record.seq)
             run.journal[record.branch, record.seq, record.key] = record
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement) -> Status:
         with self._lock:
             known = self._runs.get(settlement.run_id)
             run = self._owned(settlement.run_id, settlement.epoch, OPENING if known is None else known.seq)
             status = settled(settlement.event, asked=run.asked)
-            for record in settlement.journal:
+            if answered_meanwhile(settlement.questions, run.journal.values()):
+                return Status.RUNNING
+            for record in (*settlement.journal, *settlement.questions):
                 run.journal[record.branch, record.seq, record.key] = record
             run.error, run.updated_at = settlement.error, self._now()
             self._rest(run, status)
+            return status
+
+    async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
+        with self._lock:
+            run = self._find(run_id)
+            asked = pick_question(run_id, list(run.journal.values()), key, digest)
+            run.journal[asked.branch, asked.seq, asked.key] = answered(asked, value)
+            run.updated_at = self._now()
 
     async def cancel(self, run_id: str) -> Status:
         with self._lock:
@@ -193,7 +211,7 @@ class MemoryStore:
     async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
         with self._lock:
             run = self._runs.get(run_id)
-            return [] if run is None else run.steps[max(0, after - OPENING + 1) :]
+            return [] if run is None else [step for step in run.steps if step.seq > after]
 
     async def calls(self, run_id: str) -> list[JournalRecord]:
         with self._lock:
@@ -215,6 +233,10 @@ class MemoryStore:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+    def _head(self, conversation: str) -> RunRecord | None:
+        found = [run for run in self._runs.values() if run.new.conversation == conversation]
+        return max(found, key=_age).record() if found else None
 
     def _known(self, run_id: str | None) -> str | None:
         return run_id if run_id in self._runs else None
@@ -248,6 +270,7 @@ def _fits(run: _Run, which: RunFilter) -> bool:
         which.status in (None, run.status)
         and which.agent in (None, run.new.agent)
         and which.conversation in (None, run.new.conversation)
+        and which.parent in (None, run.new.parent)
         and (which.since is None or run.created_at >= which.since)
         and (which.before is None or _age(run) < which.before)
     )

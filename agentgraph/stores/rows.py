@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, LiteralString
 
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import JournalKind, JournalRecord, NewRun, Owner, RunRecord, StepRecord
@@ -22,14 +22,14 @@ __all__ = [
 
 Row = tuple[Any, ...]  # any: drivers do not know the types of columns
 
-RUN = """
+RUN: LiteralString = """
     run_id, graph, agent, status, epoch, seq, attempt, state, usage, options, pending, error, conversation, parent,
     origin_run, origin_seq, owner_host, owner_pid, owner_started, owner_name, lease_until, created_at, updated_at
 """
-STEP = """
+STEP: LiteralString = """
     branch, seq, node, outcome, body, state, usage, attempt, started_at, ended_at, owner
 """
-CALL = """
+CALL: LiteralString = """
     branch, seq, key, kind, digest, value, usage
 """
 
@@ -88,11 +88,16 @@ def call_record(row: Row) -> JournalRecord:
 
 
 def new_run_values(run: NewRun) -> Row:
-    """What a new run brings: `run_id, graph, agent, state, usage, options, pending, conversation, parent, origin_…`."""
+    """What a new run brings: `run_id, graph, agent, state, usage, options, pending, conversation, parent, origin_…`.
+
+    Then `status, epoch, seq, attempt`.
+    """
+    held = run.status is Status.RUNNING
     origin_run, origin_seq = run.origin or (None, None)
     return (
-        *(run.run_id, run.graph, run.agent, run.state, run.usage, run.options, run.opening.outcome),
+        *(run.run_id, run.graph, run.agent, run.state, run.usage, run.options, run.pending),
         *(run.conversation, run.parent, origin_run, origin_seq),
+        *(run.status.value, int(held), run.seq, int(held)),
     )
 
 

@@ -112,9 +112,12 @@ class SQLiteStore:
         apply = partial(self._writes.journal, run_id=run_id, epoch=epoch, record=record)
         await self._write(apply, run_id, record.seq)
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement) -> Status:
         apply = partial(self._writes.settle, settlement=settlement)
-        await self._writer.perform(Item[AnyApply, None](apply, settlement.run_id, gives_up=settlement.epoch))
+        return await self._writer.perform(Item[AnyApply, Status](apply, settlement.run_id, gives_up=settlement.epoch))
+
+    async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
+        await self._write(partial(self._writes.answer, run_id=run_id, key=key, value=value, digest=digest), run_id)
 
     async def cancel(self, run_id: str) -> Status:
         return await self._write(partial(self._writes.cancel, run_id=run_id), run_id)

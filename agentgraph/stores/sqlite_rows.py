@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import JournalRecord, NewRun, Owner, RunFilter, RunRecord, StepRecord
 
 from .rows import CALL, RUN, STEP, Row, call_record, new_run_values, run_record, step_record
@@ -23,9 +24,9 @@ _FIND_RUN = _RUN + "WHERE run_id = ?"
 
 _INSERT_RUN = """
     INSERT INTO runs (run_id, graph, agent, state, usage, options, pending, conversation, parent, origin_run,
-        origin_seq, owner_host, owner_pid, owner_started, owner_name, lease_until, created_at, updated_at,
-        status, epoch, seq, attempt)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 1, 0, 1)
+        origin_seq, status, epoch, seq, attempt, owner_host, owner_pid, owner_started, owner_name, lease_until,
+        created_at, updated_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run_id) DO NOTHING
 """
 
@@ -58,6 +59,7 @@ def read_runs(connection: sqlite3.Connection, which: RunFilter) -> list[RunRecor
         "status = ?": which.status,
         "agent = ?": which.agent,
         "conversation = ?": which.conversation,
+        "parent = ?": which.parent,
         "created_at >= ?": which.since,
     }
     chosen = {text: value for text, value in conditions.items() if value is not None}
@@ -81,7 +83,8 @@ def read_calls(connection: sqlite3.Connection, run_id: str) -> list[JournalRecor
 
 
 def insert_run(connection: sqlite3.Connection, run: NewRun, owner: Owner, now: float, lease_until: float) -> bool:
-    """Write a run that its creator executes; False, and nothing written, if its id is taken."""
-    claim = (owner.host, owner.pid, owner.started, owner.name, lease_until, now, now)
-    created = connection.execute(_INSERT_RUN, (*new_run_values(run), *claim))
+    """Write a run, claimed by its creator if it is running; False, and nothing written, if its id is taken."""
+    held = run.status is Status.RUNNING
+    claim = (owner.host, owner.pid, owner.started, owner.name, lease_until) if held else (None, None, None, None, 0)
+    created = connection.execute(_INSERT_RUN, (*new_run_values(run), *claim, now, now))
     return created.rowcount == 1

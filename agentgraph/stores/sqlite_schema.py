@@ -37,6 +37,8 @@ _FORMAT_1 = (
     "CREATE INDEX runs_by_time ON runs (created_at, run_id)",
     "CREATE INDEX runs_by_status ON runs (status, created_at, run_id)",
     "CREATE INDEX runs_by_agent ON runs (agent, created_at, run_id) WHERE agent IS NOT NULL",
+    "CREATE INDEX runs_by_parent ON runs (parent, created_at, run_id) WHERE parent IS NOT NULL",
+    "CREATE INDEX runs_by_origin ON runs (origin_run) WHERE origin_run IS NOT NULL",
     "CREATE INDEX runs_by_conversation ON runs (conversation, created_at, run_id) WHERE conversation IS NOT NULL",
     """
     CREATE TABLE steps (

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 from agentgraph.exceptions import RunExists, RunFenced, RunNotFound
 from agentgraph.graph.lifecycle import Event, Status
-from agentgraph.graph.store import OPENING, ROOT, Commit, JournalRecord, NewRun, Owner, RunRecord, Settlement
+from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
+from agentgraph.graph.store import OPENING, ROOT, Commit, JournalRecord, NewRun, Owner, RunFilter, RunRecord, Settlement
 
-from .claims import cancelled, claimed, committed, settled
+from .claims import cancelled, check_turn, claimed, committed, settled
 from .leases import Change, Leases
 from .rows import journal_values, step_values
-from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run
+from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, read_calls, read_runs
 
 __all__ = ["Writes"]
 
@@ -47,6 +48,7 @@ _SETTLE = """
     WHERE run_id = ?
 """
 
+_TOUCH = "UPDATE runs SET updated_at = ? WHERE run_id = ?"
 _ASK = "UPDATE runs SET cancel = 1 WHERE run_id = ?"
 _DROP_JOURNAL = "DELETE FROM journal WHERE run_id = ? AND branch = ? AND seq = ?"
 _STANDS = "SELECT seq, cancel FROM runs WHERE run_id = ? AND epoch = ? AND status = 'running'"
@@ -62,10 +64,16 @@ class Writes:
     leases: Leases
 
     def create(self, connection: sqlite3.Connection, now: float, run: NewRun) -> tuple[RunRecord, Change]:
+        if run.opening is not None and run.conversation is not None:
+            newest = read_runs(connection, RunFilter(conversation=run.conversation, limit=1))
+            if newest:
+                check_turn(newest[0], run, now, self.leases.is_dead(newest[0]))
         if not insert_run(connection, run, self.owner, now, now + self.leases.length):
             raise RunExists(run.run_id)
-        connection.execute(INSERT_STEP, (run.run_id, *step_values(run.opening)))
-        return self._find(connection, run.run_id), (run.run_id, 1)
+        if run.opening is not None:
+            connection.execute(INSERT_STEP, (run.run_id, *step_values(run.opening)))
+        connection.executemany(INSERT_JOURNAL, [(run.run_id, *journal_values(record)) for record in run.calls])
+        return self._find(connection, run.run_id), ((run.run_id, 1) if run.status is Status.RUNNING else None)
 
     def claim(
         self, connection: sqlite3.Connection, now: float, run_id: str, options: bytes | None
@@ -114,16 +122,28 @@ class Writes:
         connection.execute(INSERT_JOURNAL, (run_id, *journal_values(record)))
         return None, None
 
-    def settle(self, connection: sqlite3.Connection, now: float, settlement: Settlement) -> tuple[None, Change]:
+    def settle(self, connection: sqlite3.Connection, now: float, settlement: Settlement) -> tuple[Status, Change]:
         run_id = settlement.run_id
         found = connection.execute(_STANDS, (run_id, settlement.epoch)).fetchone()
         if found is None:
             run = find_run(connection, run_id)
             raise RunFenced(run_id, OPENING if run is None else run.seq)
         status = settled(settlement.event, asked=bool(found[1]))
+        if settlement.questions and answered_meanwhile(settlement.questions, read_calls(connection, run_id)):
+            return Status.RUNNING, None
         connection.execute(_SETTLE, (status.value, settlement.error, now, run_id))
-        connection.executemany(INSERT_JOURNAL, [(run_id, *journal_values(record)) for record in settlement.journal])
-        return None, (run_id, None)
+        records = (*settlement.journal, *settlement.questions)
+        connection.executemany(INSERT_JOURNAL, [(run_id, *journal_values(record)) for record in records])
+        return status, (run_id, None)
+
+    def answer(
+        self, connection: sqlite3.Connection, now: float, run_id: str, key: str, value: object, digest: str | None
+    ) -> tuple[None, Change]:
+        self._find(connection, run_id)
+        asked = pick_question(run_id, read_calls(connection, run_id), key, digest)
+        connection.execute(INSERT_JOURNAL, (run_id, *journal_values(answered(asked, value))))
+        connection.execute(_TOUCH, (now, run_id))
+        return None, None
 
     def cancel(self, connection: sqlite3.Connection, now: float, run_id: str) -> tuple[Status, Change]:
         run = self._find(connection, run_id)
@@ -136,7 +156,7 @@ class Writes:
 
     def give_back(
         self, connection: sqlite3.Connection, now: float, claimed: Callable[[], RunRecord | None]
-    ) -> tuple[None, Change]:
+    ) -> tuple[Status | None, Change]:
         """Release a run whose claimer was cancelled before it heard of its claim; None: the claim was refused."""
         run = claimed()
         if run is None or run.status is not Status.RUNNING:

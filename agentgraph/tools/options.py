@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from agentgraph.calling import ToolPrepareFunc
 from agentgraph.context import DepsT
+from agentgraph.graph import AfterCrash
 
 from .docstrings import DocstringFormat
 
@@ -33,6 +34,10 @@ class ToolOptions(TypedDict, Generic[DepsT], total=False):
     """The convention of the function's docstring."""
     require_parameter_descriptions: bool
     """Whether it is an error if a parameter is not described."""
+    requires_approval: bool
+    """Whether each call waits until a person has approved it; False by default."""
+    after_crash: AfterCrash
+    """Of a call whose process died over it: made again (`'retry'`, the default), asked about, or failing the run."""
     timeout: float | None
     """Seconds after which a call is given up and the model told so; None: what the agent says."""
 
@@ -48,6 +53,8 @@ class ToolConfig(Generic[DepsT]):
     prepare: ToolPrepareFunc[DepsT] | None = None
     docstring_format: DocstringFormat = "auto"
     require_parameter_descriptions: bool = False
+    requires_approval: bool = False
+    after_crash: AfterCrash = "retry"
     timeout: float | None = None
 
 

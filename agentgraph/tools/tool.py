@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, Unpack, overload
 
+from pydantic import ValidationError
+
 from agentgraph.calling import (
     Settled,
     ToolFuncContext,
@@ -17,7 +19,8 @@ from agentgraph.calling import (
     underlying,
 )
 from agentgraph.context import DepsT_contra
-from agentgraph.exceptions import UserError
+from agentgraph.exceptions import ModelRetry, UserError
+from agentgraph.graph import AfterCrash
 from agentgraph.messages import ToolCallPart
 from agentgraph.model import ToolDefinition
 
@@ -55,6 +58,8 @@ class Tool(Generic[DepsT_contra]):
         self.docstring_format = config.docstring_format
         self.require_parameter_descriptions = config.require_parameter_descriptions
         self.timeout = config.timeout
+        self.requires_approval = config.requires_approval
+        self.after_crash: AfterCrash = config.after_crash
         self.settled: Settled[Any] = settle(function, takes_ctx=config.takes_ctx)  # Any: as above
         self.takes_ctx = self.settled.takes_ctx
         self._documentation = _documentation(function, config)
@@ -76,6 +81,14 @@ class Tool(Generic[DepsT_contra]):
             schema = self._settled_arguments().json_schema
             self._definition = ToolDefinition(self.name, self.description, schema)
         return self._definition
+
+    def accepts(self, call: ToolCallPart) -> bool:
+        """Whether the arguments of a model's call fit."""
+        try:
+            self.read(call)
+        except (ValidationError, ModelRetry):
+            return False
+        return True
 
     def read(self, call: ToolCallPart) -> Bound:
         """The arguments of a model's call, validated, as the function takes them.

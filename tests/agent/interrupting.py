@@ -70,13 +70,16 @@ class Interrupting:
 
         await self._write(write)
 
-    async def settle(self, settlement: Settlement) -> None:
-        async def write() -> None:
+    async def settle(self, settlement: Settlement) -> Status:
+        async def write() -> Status:
             for record in settlement.journal:
                 self._keep(settlement.run_id, record)
-            await self.store.settle(settlement)
+            return await self.store.settle(settlement)
 
-        await self._write(write)
+        return await self._write(write)
+
+    async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
+        await self.store.answer(run_id, key, value, digest)
 
     def _keep(self, run_id: str, record: JournalRecord) -> None:
         self.kept.add(f"{run_id}/{record.seq}/{record.key}")

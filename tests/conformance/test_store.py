@@ -272,7 +272,8 @@ async def make_many(store: Store, clock: HandClock) -> list[RunRecord]:
     made: list[RunRecord] = []
     for n in range(7):
         clock.seconds += n % 2  # pairs share their time of creation
-        run = await store.create(new_run(f"r{n}", agent="ab"[n % 2], conversation="c" if n > 4 else None))
+        made_of = new_run(f"r{n}", agent="ab"[n % 2], conversation="c" if n > 4 else None)
+        run = await store.create(replace(made_of, opening=None))  # forks: turns of a conversation are taken one by one
         if n % 3 == 0:
             await store.settle(settlement(run, Event.RELEASE))
         made.append(await store.load(run.run_id))

@@ -30,7 +30,8 @@ class DyingStore:
         self.writes = 0
 
     async def create(self, run: NewRun) -> RunRecord:
-        return await self._write(self._inner.create(run), step_mark(run.opening))
+        marks = [] if run.opening is None else [step_mark(run.opening)]
+        return await self._write(self._inner.create(run), *marks)
 
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
         return await self._write(self._inner.claim(run_id, options))
@@ -41,8 +42,11 @@ class DyingStore:
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
         await self._write(self._inner.journal(run_id, epoch, record), call_mark(record))
 
-    async def settle(self, settlement: Settlement) -> None:
-        await self._write(self._inner.settle(settlement), *map(call_mark, settlement.journal))
+    async def settle(self, settlement: Settlement) -> Status:
+        return await self._write(self._inner.settle(settlement), *map(call_mark, settlement.journal))
+
+    async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
+        await self._write(self._inner.answer(run_id, key, value, digest))
 
     async def cancel(self, run_id: str) -> Status:
         return await self._inner.cancel(run_id)

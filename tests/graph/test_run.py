@@ -261,10 +261,10 @@ class Broken(MemoryStore):
             raise self.error
         return await super().commit(commit)
 
-    async def settle(self, settlement: Any) -> None:
+    async def settle(self, settlement: Any) -> Status:
         if not self.settles:
             raise self.error
-        await super().settle(settlement)
+        return await super().settle(settlement)
 
 
 async def test_a_store_that_cannot_be_written_stops_the_run_where_it_was_committed() -> None:

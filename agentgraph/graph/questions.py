@@ -1,0 +1,85 @@
+"""What a run can wait for, and how its question and its answer are written down.
+
+A question stands in the journal of the step that asks it, under the key of the call or `wait_for` it belongs to. The
+answer takes the row over. Both die with the commit of the step, so an answer can come only while its step is pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from agentgraph.exceptions import UserError
+
+from .store import JournalKind, JournalRecord
+
+__all__ = ["Question", "answered", "answered_meanwhile", "open_questions", "pick_question"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that a run waits for."""
+
+    run_id: str
+    """The run that asks: a child of the one that waits, perhaps."""
+    key: str
+    """Unique in that run: `<branch>/<seq>/<key>`."""
+    about: Any
+    """What is asked: what JSON can hold."""
+    digest: str
+    """Of what it is about, so that an answer cannot be taken for another question's."""
+
+    def row(self, run_id: str, seq: int, branch: str) -> JournalRecord:
+        """As it stands in the journal of `run_id`, the run that asks or one above it."""
+        own = self.run_id == run_id
+        return JournalRecord(
+            seq=seq,
+            branch=branch,
+            key=self.key.split("/", 2)[2] if own else f"{self.run_id}:{self.key}",
+            kind=JournalKind.ASKED,
+            digest=self.digest,
+            value=to_json({"run_id": self.run_id, "key": self.key, "about": self.about}),
+        )
+
+    @classmethod
+    def read(cls, row: JournalRecord) -> Question:
+        """Out of a journal."""
+        stored = from_json(row.value)
+        return cls(stored["run_id"], stored["key"], stored["about"], row.digest)
+
+
+def answered(asked: JournalRecord, value: object) -> JournalRecord:
+    """The row that takes over the one of a question."""
+    return replace(asked, kind=JournalKind.ANSWERED, value=to_json(value))
+
+
+def answered_meanwhile(questions: Iterable[JournalRecord], rows: Iterable[JournalRecord]) -> bool:
+    """Whether the journal holds an answer to one of the questions that a run is about to sleep for."""
+    asked = {(question.branch, question.seq, question.key, question.digest) for question in questions}
+    return any(row.kind is JournalKind.ANSWERED and (row.branch, row.seq, row.key, row.digest) in asked for row in rows)
+
+
+def open_questions(rows: Iterable[JournalRecord]) -> list[Question]:
+    """What a run with this journal waits for, in the order asked."""
+    return [Question.read(row) for row in rows if row.kind is JournalKind.ASKED]
+
+
+def pick_question(run_id: str, rows: Sequence[JournalRecord], key: str, digest: str | None) -> JournalRecord:
+    """The row of the open question that `key` names, in full or by its last part.
+
+    Raises:
+        UserError: there is none, it was answered, or it is about something else than `digest`.
+    """
+    named = [row for row in rows if row.path == key] or [row for row in rows if row.key == key]
+    asked = [row for row in named if row.kind is JournalKind.ASKED]
+    if not asked and any(row.kind is JournalKind.ANSWERED for row in named):
+        raise UserError(f"question {key!r} of run {run_id!r} was answered already")
+    if len(asked) != 1:
+        there_are = ", ".join(row.path for row in rows if row.kind is JournalKind.ASKED) or "none"
+        raise UserError(f"run {run_id!r} has no open question {key!r}; its open questions: {there_are}")
+    if digest is not None and digest != asked[0].digest:
+        raise UserError(f"question {key!r} of run {run_id!r} is about something else than what was answered")
+    return asked[0]
