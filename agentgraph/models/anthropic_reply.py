@@ -148,7 +148,9 @@ class MessageReply:
                 delta = read(BlockDelta, body, self.model_name)
                 return self._add(self._opened(delta.index, body), delta.delta)
             case "content_block_stop":
-                self._stop(self._opened(read(BlockStop, body, self.model_name).index, body), body)
+                index = read(BlockStop, body, self.model_name).index
+                self._stop(self._opened(index, body), body)
+                del self._open[index]
             case "message_delta":
                 end = read(MessageDelta, body, self.model_name)
                 self._end(end.delta, end.usage)

@@ -125,7 +125,7 @@ class ConverseReply:
         if event.contentBlockStart is not None:
             return self._add(event.contentBlockStart.contentBlockIndex, event.contentBlockStart.start)
         if event.contentBlockDelta is not None:
-            return self._add(event.contentBlockDelta.contentBlockIndex, event.contentBlockDelta.delta)
+            return self._add(event.contentBlockDelta.contentBlockIndex, event.contentBlockDelta.delta, whole=False)
         return []
 
     def add_whole(self, body: str | bytes) -> None:
@@ -176,7 +176,8 @@ class ConverseReply:
         if metadata.trace is not None:
             self._details["trace"] = metadata.trace
 
-    def _add(self, index: int, block: Block) -> list[ModelResponseStreamEvent]:
+    def _add(self, index: int, block: Block, *, whole: bool = True) -> list[ModelResponseStreamEvent]:
+        """Take a block, its beginning, or, if it is not `whole`, a further piece."""
         opened = self._open.get(index)
         begins = opened is None
         if opened is None:
@@ -191,7 +192,8 @@ class ConverseReply:
             return self._think(opened, block.reasoningContent, begins=begins)
         if block.citation is not None or block.citationsContent is not None:
             return self._cite(block)
-        self._serve(opened, block)
+        if whole or opened.service is not None:  # other pieces are of a kind that we do not know
+            self._serve(opened, block)
         return []
 
     def _is_services(self, call: Call, opened: _Open) -> bool:
@@ -230,7 +232,8 @@ class ConverseReply:
             if isinstance(piece, str):
                 opened.pieces.append(piece)
             else:
-                opened.service[name] = {**as_object(opened.service.get(name)), **as_object(value)}
+                before = as_object(opened.service.get(name))
+                opened.service[name] = {**before, **as_object(value)} if isinstance(value, dict) else value
 
     def _stop(self, index: int, body: str) -> None:
         opened = self._open.pop(index, None)

@@ -107,6 +107,7 @@ def test_sources_are_kept() -> None:
     assert reply.provider_details == {"origin": "bedrock", "citations": [{"title": "t"}]}
     pieces = put_together([delta(text="Rain."), delta(citation={"title": "t"})]).response()
     assert (pieces.parts, pieces.provider_details) == (reply.parts, reply.provider_details)
+    assert decoded({"citationsContent": {"content": [{"text": "Rain."}]}}).parts == reply.parts
 
 
 def test_what_else_was_told_is_kept() -> None:
@@ -117,9 +118,18 @@ def test_what_else_was_told_is_kept() -> None:
 
 
 def test_unknown_events_and_pieces_are_ignored() -> None:
-    odd: list[JSON] = [{"newEvent": 7}, {"contentBlockStop": {"contentBlockIndex": 9}}]
+    odd: list[JSON] = [{"newEvent": 7}, {"contentBlockStop": {"contentBlockIndex": 9}}, delta(newPiece={"x": 1})]
     events = streamed(converse({"text": "Hi"}))
-    assert put_together([*events[:1], *odd, *events[1:]]).response().parts == [TextPart("Hi")]
+    reply = put_together([*events[:1], *odd, *events[1:]]).response()
+    assert (reply.parts, reply.provider_details) == ([TextPart("Hi")], None)
+
+
+def test_unknown_blocks_are_kept() -> None:
+    kept = [{"after": 0, "block": {"newBlock": {"x": 1}}}, {"after": 0, "block": {"other": "y"}}]
+    assert decoded({"newBlock": {"x": 1}}, {"other": "y"}).provider_details == {
+        "origin": "bedrock",
+        "service_blocks": kept,
+    }
 
 
 @pytest.mark.parametrize(
