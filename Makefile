@@ -12,7 +12,7 @@ demo: .venv/.run
 	$(BIN)/agentgraph demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: lint types layers coverage docs
 
@@ -41,7 +41,7 @@ layers: .venv/.dev
 	$(BIN)/lint-imports
 
 coverage: .venv/.dev
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest -n auto --cov
 
 # Stamps: .run holds what `agentgraph` needs to run, .dev the tools besides, .docs what builds the manual. All are renewed
 # when pyproject.toml changes.
