@@ -16,7 +16,7 @@ __all__ = ["PATIENCE", "RUN_ID", "Door", "Job", "Moment", "Said", "say"]
 
 RUN_ID = "r"
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds after which a process that neither ends nor says anything is taken to hang."""
 
 NO_LEASE_HELPS = 3600.0
@@ -111,8 +111,6 @@ class Said:
     """The run raised an exception of this type."""
     writes: int = 0
     """How many writes the store took from it."""
-    seconds: float = 0.0
-    """How long the run took."""
     exit: int | None = None
     """The process is gone: its exit code, or less than 0 the signal that killed it."""
 

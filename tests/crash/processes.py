@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import sys
@@ -20,12 +21,14 @@ class Worker:
     """An interpreter that does jobs, each in a process of its own, one at a time."""
 
     def __init__(self) -> None:
+        # Without coverage: a process that is killed could not tell, and the others would be slow.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.worker"],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
+            env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
         )
         self.pid = self._process.pid
         self._rest = b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from .autopsy import Autopsy, Step, open_up
@@ -38,6 +39,8 @@ class Story:
     """What the last process left."""
     processes: list[Said] = field(default_factory=list[Said])
     """The last word of each process before its end; the end itself if it had none."""
+    seconds: list[float] = field(default_factory=list[float])
+    """How long each of them took."""
     _settled: dict[str, int] = field(default_factory=dict[str, int])
 
     @classmethod
@@ -49,7 +52,9 @@ class Story:
     def tell(self, crash: Moment | None = None, kill_after: float | None = None) -> Said:
         """One more process."""
         worker = self.workers[len(self.processes) % len(self.workers)]
+        started = perf_counter()
         said = worker.do(self.next_job(crash, kill_after))
+        self.seconds.append(perf_counter() - started)
         self.processes.append(said[-2] if len(said) > 1 else said[-1])
         self.look()
         return self.processes[-1]

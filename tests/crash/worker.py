@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from types import FrameType
 from typing import Any
 
@@ -83,14 +82,12 @@ def run_child(job: Job) -> None:
     if job.sigterm_exits:
         signal.signal(signal.SIGTERM, _exit)
     store = DyingStore(SQLiteStore(job.store, lease=job.lease), job.told)
-    started = perf_counter()
     try:
         ending = DOORS[job.door](Place(job, store))
     except BaseException as error:  # noqa: BLE001 - the worker reports whatever the run raises, interrupts included
         say(Said(pid=os.getpid(), raised=type(error).__name__, writes=store.writes))
     else:
-        seconds = perf_counter() - started
-        say(Said(pid=os.getpid(), ended=ending, writes=store.writes, seconds=seconds))
+        say(Said(pid=os.getpid(), ended=ending, writes=store.writes))
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
