@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from agentgraph.exceptions import ApprovalRequired, CallDeferred, RunWaiting
 from agentgraph.messages import ModelMessage, ModelResponse, RetryPromptPart, ToolCallPart, ToolReturnPart
 from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
 from agentgraph.settings import ModelSettings
@@ -78,6 +79,11 @@ class CallEnded:
     answer: Answer | None = None
     error: BaseException | None = None
     """What the tool raised, or a cancellation."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the call has only come to a point where the run has to wait for an answer."""
+        return isinstance(self.error, ApprovalRequired | CallDeferred | RunWaiting)
 
 
 AgentEvent: TypeAlias = RequestStarted | ReplyStarted | RequestEnded | CallStarted | CallEnded

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from agentgraph.agent import CallEnded, CallStarted, ReplyStarted, RequestEnded, RequestStarted
 from agentgraph.graph import Emitted, RunEnded, RunEvent, RunStarted, Status, StepEnded, StepStarted
-from agentgraph.messages import RetryPromptPart
+from agentgraph.messages import RetryPromptPart, ToolReturnPart
 
 __all__ = ["LoggingObserver"]
 
@@ -76,12 +76,15 @@ class LoggingObserver:
 
     def _answer(self, ended: CallEnded) -> str:
         match ended.answer:
-            case None:
-                return f"did not return, {self._raised(ended.error)}" if ended.error else "did not return"
+            case ToolReturnPart() as answer:
+                return f"returned{self._content(answer.content)}"
             case RetryPromptPart() as answer:
                 return f"has to be called again{self._content(answer.content)}"
-            case answer:
-                return f"returned{self._content(answer.content)}"
+            case None:
+                assert ended.error is not None  # one of the two is there
+                return "waits for an answer" if ended.waits else f"did not return, {self._raised(ended.error)}"
+            case _ as never:  # pyright: ignore[reportUnnecessaryComparison] - the closed union is held by assert_never
+                assert_never(never)
 
     def _raised(self, error: BaseException) -> str:
         return self._error(f"{type(error).__name__}: {error}")

@@ -12,6 +12,8 @@ import json
 from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
 from opentelemetry.trace import Span, Status, StatusCode, get_current_span, set_span_in_context
 
+from agentgraph.exceptions import RunCancelled
+
 from .attributes import Attributes
 from .content import JSON, Content, jsonable
 from .settings import InstrumentationSettings
@@ -51,7 +53,7 @@ class OpenSpan:
 
     def fail(self, error: BaseException) -> str | None:
         """Say what ended the work; returns its type. A cancellation is no failure."""
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or isinstance(error, RunCancelled):
             self.span.set_attribute("agentgraph.cancelled", value=True)
             return None
         kind = type(error).__qualname__

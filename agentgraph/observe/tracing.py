@@ -62,6 +62,7 @@ class TracingObserver:
             return
         match event:
             case StepStarted():
+                run.leave()  # where a turn begins anew that was not ended
                 run.enter()
             case StepEnded():
                 run.leave()
@@ -147,7 +148,9 @@ class TracingObserver:
                 span.mark("ModelRetry", answer.model_response())
             case answer:
                 span.show({"gen_ai.tool.call.result": answer.content})
-        if event.error is not None:
+        if event.waits:
+            span.tell({"agentgraph.call.waiting": True})
+        elif event.error is not None:
             span.fail(event.error)
         span.end()
 

@@ -7,7 +7,7 @@ import logging
 import anyio
 import pytest
 
-from agentgraph import Agent, ModelRetry
+from agentgraph import Agent, CallDeferred, ModelRetry, RunWaiting
 from agentgraph.graph import StepStarted
 from agentgraph.messages import ModelResponse, PartStartEvent, TextPart
 from agentgraph.observe import LoggingObserver
@@ -120,7 +120,21 @@ async def test_a_cancel_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
     with anyio.CancelScope() as scope:
         await agent.run("go", run_id="r")
-    assert said(caplog)[-1].startswith("run r: cancelled, Cancelled")
+    call_ended, run_ended = said(caplog)[-2:]
+    assert call_ended.startswith("run r: step 2: tool hang did not return, Cancelled")
+    assert run_ended == "run r: cancelled"
+
+
+async def test_a_call_that_waits_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    agent = Agent(says([call("order")]), instrument=LoggingObserver())
+
+    @agent.tool_plain
+    def order() -> str:
+        raise CallDeferred
+
+    with pytest.raises(RunWaiting):
+        await agent.run("go", run_id="r")
+    assert said(caplog)[-2:] == ["run r: step 2: tool order waits for an answer", "run r: waiting"]
 
 
 async def test_any_graph_can_be_told_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,12 +14,18 @@ from opentelemetry.trace import INVALID_SPAN, SpanKind, get_current_span
 from agentgraph import (
     Agent,
     AgentRun,
+    CallDeferred,
     MemoryStore,
     ModelHTTPError,
     RunContext,
+    RunWaiting,
+    ToolRequest,
 )
+from agentgraph.agent.observers import Observed
+from agentgraph.graph import RunEnded, RunStarted, Status, StepEnded, StepStarted
 from agentgraph.messages import ModelResponse, PartStartEvent, TextPart, ToolCallPart
 from agentgraph.models.function import FunctionModel
+from agentgraph.observe.tracing import TracingObserver
 from agentgraph.usage import Usage
 from tests.agent.scripted import EventModel, call, says
 from tests.contexts import SilentModel
@@ -301,6 +307,48 @@ async def test_a_resumed_run_makes_a_span_of_its_own(traced: Traced) -> None:
     assert (first["agentgraph.run.id"], second["agentgraph.run.id"]) == ("r", "r")
     assert (first["agentgraph.run.first_step"], second["agentgraph.run.first_step"]) == (0, 2)
     assert (first["agentgraph.run.status"], second["agentgraph.run.status"]) == ("failed", "succeeded")
+
+
+async def test_a_stream_that_is_cancelled_is_no_error(traced: Traced) -> None:
+    part = TextPart("Hel")
+    model = EventModel([PartStartEvent(0, part), PartStartEvent(1, part)], ModelResponse([part]))
+    async with traced.agent(model).run_stream("go") as response:
+        await response.cancel()
+    assert traced.failed() == {}
+    assert traced.told("chat events")["agentgraph.cancelled"] is True
+    assert traced.told("invoke_agent desk")["agentgraph.run.status"] == "cancelled"
+
+
+async def test_a_call_that_waits_is_no_error(traced: Traced) -> None:
+    agent = traced.agent(says([call("order")], "done"))
+
+    @agent.tool_plain
+    def order() -> str:
+        raise CallDeferred
+
+    with pytest.raises(RunWaiting) as waiting:
+        await agent.run("go", run_id="r")
+    (request,) = waiting.value.requests
+    assert isinstance(request, ToolRequest)
+    assert traced.failed() == {}
+    assert traced.told("execute_tool order")["agentgraph.call.waiting"] is True
+    assert traced.told("invoke_agent desk")["agentgraph.run.status"] == "waiting"
+    assert (await agent.run(resume="r", answers={request.key: "shipped"})).data == "done"
+    assert list(traced.tree()) == ["invoke_agent desk"]
+    assert len(traced.spans) == 5
+
+
+def test_a_turn_that_begins_anew_leaves_nothing_current(traced: Traced) -> None:
+    """An answer that comes while the run goes to sleep makes its node take its turn once more."""
+    observe = TracingObserver(traced.settings(), Observed("desk", SilentModel()))
+    observe(RunStarted("r", 0))
+    for _ in range(2):
+        observe(StepStarted("r", 0, 1, "Node"))
+    observe(StepEnded("r", 0, "Node", "End"))
+    assert get_current_span() is INVALID_SPAN
+    for _ in range(2):
+        observe(RunEnded("r", Status.SUCCEEDED))
+    assert traced.tree() == {"invoke_agent desk": {}}
 
 
 async def test_a_run_that_is_left_early_ends_as_pending(traced: Traced) -> None:
