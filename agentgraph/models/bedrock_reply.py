@@ -228,12 +228,11 @@ class ConverseReply:
                 result = opened.service.setdefault(name, {})
                 result["content"] = [*result.get("content", []), *cast("list[object]", value)]  # cast: a list of JSON
                 continue
-            piece = as_object(value).get("input")
-            if isinstance(piece, str):
-                opened.pieces.append(piece)
+            fields, is_object = as_object(value), isinstance(value, dict)
+            if isinstance(fields.get("input"), str):
+                opened.pieces.append(fields["input"])
             else:
-                before = as_object(opened.service.get(name))
-                opened.service[name] = {**before, **as_object(value)} if isinstance(value, dict) else value
+                opened.service[name] = {**as_object(opened.service.get(name)), **fields} if is_object else value
 
     def _stop(self, index: int, body: str) -> None:
         opened = self._open.pop(index, None)

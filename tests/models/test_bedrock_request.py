@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from agentgraph.exceptions import UserError
 from agentgraph.messages import (
@@ -26,6 +29,7 @@ from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.models.bedrock_request import encode
 from agentgraph.models.bedrock_settings import BedrockModelSettings
 from agentgraph.settings import ModelSettings
+from tests.models.histories import histories
 
 JSON = dict[str, Any]  # Any: JSON
 
@@ -251,3 +255,20 @@ def test_places_to_cache_are_marked() -> None:
     assert fields["system"] == [{"text": "Be brief."}, {"cachePoint": {"type": "default", "ttl": "1h"}}]
     assert fields["messages"][0]["content"] == [{"text": "a"}, point]
     assert body(ModelResponse([TextPart("So")]), settings=settings)["messages"][0]["content"] == [{"text": "So"}]
+
+
+@given(history=histories(), tools=st.booleans())
+def test_any_history_is_a_conversation_that_the_service_takes(history: list[ModelMessage], *, tools: bool) -> None:
+    messages = body(*history, parameters=ModelRequestParameters([TOOL] if tools else []))["messages"]
+    assert all(one["role"] != other["role"] for one, other in pairwise(messages))
+    calls: list[str] = []
+    for message in messages:
+        kinds = [next(iter(block)) for block in message["content"]]
+        assert kinds == sorted(kinds, key=lambda kind: kind != "toolResult")
+        assert tools or not {"toolUse", "toolResult"} & set(kinds)
+        answered = [block["toolResult"]["toolUseId"] for block in message["content"] if "toolResult" in block]
+        assert sorted(answered) == sorted(calls)
+        calls = [block["toolUse"]["toolUseId"] for block in message["content"] if "toolUse" in block]
+        assert all(re.fullmatch("[A-Za-z0-9_-]{1,64}", call) for call in calls)
+        assert all(block["text"].strip() for block in message["content"] if "text" in block)
+    assert calls == []
