@@ -8,11 +8,12 @@ from typing import Generic, Self, TypedDict, Unpack
 
 from typing_extensions import TypeVar
 
+from agentgraph.graph import Store
 from agentgraph.messages import ModelMessage, UserContent
 from agentgraph.model import Model
-from agentgraph.usage import Usage
+from agentgraph.usage import Usage, UsageLimits
 
-__all__ = ["ContextChanges", "DepsT", "DepsT_co", "DepsT_contra", "RunContext"]
+__all__ = ["CallScope", "ContextChanges", "DepsT", "DepsT_co", "DepsT_contra", "RunContext"]
 
 DepsT = TypeVar("DepsT", default=None)
 """The type of an agent's dependencies."""
@@ -20,6 +21,26 @@ DepsT_co = TypeVar("DepsT_co", covariant=True, default=None)
 """The same where dependencies are only handed out."""
 DepsT_contra = TypeVar("DepsT_contra", contravariant=True, default=object)
 """The same where dependencies are only taken: what asks for none takes any."""
+
+
+@dataclass
+class CallScope:
+    """What the runs that a call of a tool starts share with the run that makes the call."""
+
+    store: Store
+    """Where the run is kept, and so are they."""
+    limits: UsageLimits
+    """What the run may use, they included."""
+    prefix: str
+    """What their ids begin with: the same at every attempt of the call."""
+    children: list[str] = field(default_factory=list[str])
+    """Their ids, in the order started."""
+
+    def start(self, key: str | None) -> str:
+        """The id of the next one; `key` tells it from others that are started at the same time."""
+        child = f"{self.prefix}.{len(self.children) if key is None else key}"
+        self.children.append(child)
+        return child
 
 
 class ContextChanges(TypedDict, total=False):
@@ -63,6 +84,8 @@ class RunContext(Generic[DepsT_co]):
     """Whether a person has approved this call."""
     idempotency_key: str | None = None
     """The same for every attempt of one call, also after a crash: hand it to services that drop repeated requests."""
+    scope: CallScope | None = field(default=None, repr=False, compare=False)
+    """Where `parent=ctx` puts the run of an agent; None outside of a call."""
 
     def replace_with(self, **changes: Unpack[ContextChanges]) -> Self:
         """A copy in which `changes` hold.

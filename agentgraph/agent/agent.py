@@ -13,7 +13,7 @@ from typing_extensions import TypeIs, TypeVar, Unpack
 from agentgraph.clock import new_run_id
 from agentgraph.concurrency import run_sync
 from agentgraph.exceptions import UserError
-from agentgraph.graph import BaseNode, End, GraphRun, Store, fork
+from agentgraph.graph import BaseNode, End, GraphRun, Status, Store, fork
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -23,6 +23,7 @@ from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool
 
 from .answers import hand_in
+from .children import cancel_tree
 from .config import EndStrategy, Toolbox
 from .functions import AgentFunctions, check_names
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
@@ -198,6 +199,20 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
         """
         where = self._store() if store is None else open_store(store)
         await hand_in(where, await where.load(run_id), {key: answer})
+
+    async def cancel(self, run_id: str, *, store: StoreLike | None = None) -> Status:
+        """Ask for the cancellation of a run and of those that its tools started; it can be resumed.
+
+        Who executes the run sees it at the next commit. A run that nobody executes is cancelled at once.
+
+        Returns:
+            The run's status now: `RUNNING` as long as its owner has not seen it.
+
+        Raises:
+            RunNotFound: there is no such run.
+            StoreError: the store cannot be written.
+        """
+        return await cancel_tree(self._store() if store is None else open_store(store), run_id)
 
     async def fork(
         self,

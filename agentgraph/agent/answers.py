@@ -60,7 +60,7 @@ class ToolRequest:
     run_id: str
     """The run that asks: the one that waits, or an agent that it runs in a tool."""
     key: str
-    """Names the question in that run; `answers` and `Agent.answer` take it, or the call's id."""
+    """Names the question in the run that waits; `answers` and `Agent.answer` take it, or the call's id."""
     call: ToolCallPart
     """The call with its arguments."""
     reason: Reason
@@ -81,9 +81,9 @@ def about(reason: Reason, call: ToolCallPart) -> Any:
     return _about_adapter().dump_python(_About(reason, call), mode="json")
 
 
-def requests_of(questions: Sequence[object]) -> list[object]:
-    """Questions as the agent's callers see them; those that are not about a call stay as they are."""
-    return [_request(question) if isinstance(question, Question) else question for question in questions]
+def requests_of(run_id: str, questions: Sequence[object]) -> list[object]:
+    """What `run_id` waits for as its callers see it; questions that are not about a call stay as they are."""
+    return [_request(run_id, question) if isinstance(question, Question) else question for question in questions]
 
 
 def read_answer(answer: bytes) -> ToolApproved | ToolDenied | ToolValue:
@@ -110,31 +110,31 @@ async def hand_in(store: Store, record: RunRecord, answers: Mapping[str, Any]) -
 
 
 def _named(run_id: str, questions: Sequence[Question], key: str) -> Question:
-    found = [question for question in questions if key == question.key]
+    found = [question for question in questions if key == question.key_in(run_id)]
     found = found or [question for question in questions if key == _call_id(question)]
     if len(found) == 1:
         return found[0]
-    there_are = ", ".join(f"{question.key} (call {_call_id(question)})" for question in questions) or "none"
+    there_are = ", ".join(f"{question.key_in(run_id)} (call {_call_id(question)})" for question in questions) or "none"
     what = "names several open questions" if found else "names no open question"
     raise UserError(f"{key!r} {what} of run {run_id!r}; there are: {there_are}")
 
 
 def _call_id(question: Question) -> str | None:
-    request = _request(question)
+    request = _request(question.run_id, question)
     return request.call.tool_call_id if isinstance(request, ToolRequest) else None
 
 
-def _request(question: Question) -> object:
+def _request(run_id: str, question: Question) -> object:
     try:
         found = _about_adapter().validate_python(question.about)
     except ValidationError:  # a question of the user's own
         return question
-    return ToolRequest(question.run_id, question.key, found.call, found.reason, question.digest)
+    return ToolRequest(question.run_id, question.key_in(run_id), found.call, found.reason, question.digest)
 
 
 def tell_requests(waiting: RunWaiting) -> None:
     """Let the error name requests where it named questions."""
-    waiting.requests = tuple(requests_of(waiting.questions))
+    waiting.requests = tuple(requests_of(waiting.run_id or "", waiting.questions))
 
 
 @cache

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from agentgraph.exceptions import ApprovalRequired, CallDeferred
+from agentgraph.context import CallScope
+from agentgraph.exceptions import ApprovalRequired, CallDeferred, RunWaiting, UserError
 from agentgraph.graph import Once
 from agentgraph.messages import (
     FunctionToolCallEvent,
@@ -127,10 +128,25 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
         retry=ctx.state.tool_retries.get(name, 0),
         idempotency_key=f"{ctx.run_id}/{ctx.seq}/{position}",
         tool_call_approved=approved,
+        scope=_scope(ctx, position),
     )
     work = partial(run_call, toolbox.tools[name], part, here, default_timeout=toolbox.timeout)
-    answer = await (emitted_call(ctx, part, work) if ctx.outlet.observers else work())
+    try:
+        answer = await (emitted_call(ctx, part, work) if ctx.outlet.observers else work())
+    except RunWaiting as waiting:
+        if here.scope is None or waiting.run_id not in here.scope.children:
+            raise UserError(
+                f"tool {name!r} runs an agent that waits for answers (run {waiting.run_id!r}): "
+                "give that agent's run `parent=ctx`, so that it is found again when they come"
+            ) from waiting
+        raise
     return CallOutcome(answer, None if usage == before else _difference(usage, before))
+
+
+def _scope(ctx: AgentContext[Any], position: int) -> CallScope | None:
+    if ctx.store is None:
+        return None
+    return CallScope(ctx.store, ctx.deps.limits, f"{ctx.run_id}/{ctx.journal.branch}:{ctx.seq}/{position}")
 
 
 def _difference(after: Usage, before: Usage) -> Usage:

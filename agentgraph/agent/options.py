@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 from typing_extensions import TypedDict, TypeVar
 
+from agentgraph.context import RunContext
 from agentgraph.graph import Store
 from agentgraph.messages import ModelMessage
 from agentgraph.model import Model
@@ -49,6 +50,11 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     `ToolDenied`, or what the call is to return."""
     conversation: str | None
     """The conversation that the run is the next turn of: it starts from the messages of the run before."""
+    parent: RunContext[Any] | None
+    """The context of the tool that runs this agent: the run is then a child of the tool's run, shares its store, usage
+    and limits, and goes on with it when it is resumed."""
+    key: str | None
+    """With `parent`: tells the run from others that the same call starts at the same time."""
     store: StoreLike | None
     """Where the run is kept: a store, or what `open_store` takes; by default where the agent says."""
 
@@ -65,6 +71,8 @@ RUN_DEFAULTS: RunOptions[None] = {
     "resume": None,
     "answers": None,
     "conversation": None,
+    "parent": None,
+    "key": None,
     "store": None,
 }
 """What each option is where it is left out."""

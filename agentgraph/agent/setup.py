@@ -20,6 +20,7 @@ from agentgraph.stores import open_store
 from agentgraph.usage import Usage, UsageLimits
 
 from .answers import hand_in
+from .children import as_child, asked, find_child
 from .config import EndStrategy, RunConfig, Toolbox
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .observers import Observed, observers_for
@@ -108,6 +109,8 @@ class RunSetup(Generic[ResultT]):
             RunExists, RunNotFound, RunBusy, RunNotResumable, DecodeError, StoreError: about the stored run.
         """
         ask.check()
+        if ask.options.get("parent") is not None:
+            return await self._open_child(ask)
         where = ask.options.get("store")
         store = self.store if where is None else open_store(where)
         resume = ask.options.get("resume")
@@ -125,16 +128,25 @@ class RunSetup(Generic[ResultT]):
         if after is not None:
             history = after.restored.state.message_history
         state = AgentState(message_history=history, usage=options.get("usage") or Usage())
+        parent = options.get("parent")
+        stored = StoredOptions.of(options, ask.result_type, self.end_strategy)
         info = RunInfo(
             run_id=run_id or new_run_id(),
-            named=run_id is not None,
+            named=run_id is not None and parent is None,
             agent=self.name,
+            parent=None if parent is None else parent.run_id,
             conversation=conversation,
             after=after,
-            options=StoredOptions.of(options, ask.result_type, self.end_strategy).dump(),
+            options=replace(stored, asked=None if parent is None else asked(ask.prompt)).dump(),
         )
         node = UserPromptNode[Any, ResultT](ask.prompt)
         return await self._scheduler(store, config).begin(self.graph, node, (state, config), info)
+
+    async def _open_child(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+        scope, run_id, options = as_child(ask.options)
+        child = replace(ask, options={**options, "run_id": run_id})
+        record = await find_child(scope, run_id, ask.prompt)
+        return await (self._begin(scope.store, child) if record is None else self._resume(scope.store, record, child))
 
     async def _turn_before(self, store: Store, conversation: str, history: Sequence[ModelMessage]) -> Ended | None:
         runs = await store.list(RunFilter(conversation=conversation, limit=1))
@@ -156,7 +168,7 @@ class RunSetup(Generic[ResultT]):
         answers = ask.options.get("answers")
         if answers:
             await hand_in(store, record, answers)
-        held = StoredOptions.of(options, ask.result_type, stored.end_strategy)
+        held = replace(StoredOptions.of(options, ask.result_type, stored.end_strategy), asked=stored.asked)
         execution = await self._scheduler(store, config).resume(self.graph, record, config, held.dump())
         usage = options.get("usage")
         if usage is not None:

@@ -39,6 +39,8 @@ class StoredOptions:
     """Whether the run was given any."""
     result_type: str | None = None
     """The run's own result type, in words."""
+    asked: str | None = None
+    """Of a child: the digest of its prompt, so that another one is not taken for it."""
 
     @classmethod
     def of(cls, options: RunOptions[Any], result_type: object, end_strategy: EndStrategy) -> StoredOptions:

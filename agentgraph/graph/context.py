@@ -16,6 +16,7 @@ from agentgraph.clock import Clock, SystemClock
 from .adapters import adapter_for
 from .events import Emitted, Outlet
 from .journal import Journal, Once
+from .store import Store
 
 __all__ = ["GraphRunContext"]
 
@@ -38,6 +39,8 @@ class GraphRunContext(Generic[StateT, DepsT]):
     """The step that runs now."""
     attempt: int = 1
     """How often this step was begun: above 1 after a crash or a failure."""
+    store: Store | None = field(default=None, repr=False)
+    """Where the run is kept."""
     journal: Journal = field(default_factory=Journal, repr=False)
     clock: Clock = field(default_factory=SystemClock, repr=False)
     outlet: Outlet = field(default_factory=Outlet, repr=False)

@@ -32,13 +32,17 @@ class Question:
     digest: str
     """Of what it is about, so that an answer cannot be taken for another question's."""
 
+    def key_in(self, run_id: str) -> str:
+        """The key by which `run_id` lists it: the run that asks, or one above it."""
+        return self.key if self.run_id == run_id else f"{self.run_id}:{self.key}"
+
     def row(self, run_id: str, seq: int, branch: str) -> JournalRecord:
         """As it stands in the journal of `run_id`, the run that asks or one above it."""
-        own = self.run_id == run_id
+        listed = self.key_in(run_id)
         return JournalRecord(
             seq=seq,
             branch=branch,
-            key=self.key.split("/", 2)[2] if own else f"{self.run_id}:{self.key}",
+            key=self.key.split("/", 2)[2] if listed == self.key else listed,
             kind=JournalKind.ASKED,
             digest=self.digest,
             value=to_json({"run_id": self.run_id, "key": self.key, "about": self.about}),

@@ -307,6 +307,7 @@ class Scheduler:
             state=ctx[0],
             deps=ctx[1],
             run_id=run_id,
+            store=self.store,
             journal=Journal(recorder.write_journal if recorder else None, run_id),
             clock=self.clock,
             outlet=Outlet(self.observers),

@@ -1,0 +1,85 @@
+"""Runs of agents that a tool starts: they belong to the run that makes the call, and go on with it.
+
+A child's id is made of its parent's id and step, the call's position and the count of children that the call has
+started, so a call that is made again after a crash finds the children it had. `key=` takes the place of the count
+where several are started at the same time, in no certain order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agentgraph.context import CallScope
+from agentgraph.exceptions import RunNotFound, RunNotResumable, UserError
+from agentgraph.graph import RunFilter, RunRecord, Status, Store
+from agentgraph.messages import UserContent
+
+from .options import RunOptions
+from .stored import StoredOptions
+
+__all__ = ["as_child", "asked", "cancel_tree", "find_child"]
+
+_OWN = ("run_id", "resume", "conversation", "store", "answers")
+
+
+def as_child(options: RunOptions[Any]) -> tuple[CallScope, str, RunOptions[Any]]:
+    """Where a child belongs, its id, and its options: usage and limits are those of its parent unless given.
+
+    Raises:
+        UserError: the context is none of a call, or the options contradict it.
+    """
+    parent = options.get("parent")
+    assert parent is not None
+    spare = [name for name in _OWN if options.get(name)]
+    if spare:
+        raise UserError(f"a run with `parent=` takes {' and '.join(spare)} from its parent: leave it out")
+    if parent.scope is None:
+        raise UserError("`parent=` takes the context that a tool was called with, and this is another one")
+    shared = options.copy()
+    shared["usage"] = options.get("usage") or parent.usage
+    shared["usage_limits"] = options.get("usage_limits") or parent.scope.limits
+    return parent.scope, parent.scope.start(options.get("key")), shared
+
+
+def asked(prompt: str | Sequence[UserContent] | None) -> str:
+    """The digest of a child's prompt."""
+    return sha256(_PROMPT.dump_json(prompt)).hexdigest()[:32]
+
+
+async def find_child(scope: CallScope, run_id: str, prompt: str | Sequence[UserContent] | None) -> RunRecord | None:
+    """The child that an earlier attempt of the call started under this id, if it did.
+
+    Raises:
+        RunNotResumable: it was asked something else.
+    """
+    try:
+        record = await scope.store.load(run_id)
+    except RunNotFound:
+        return None
+    if StoredOptions.load(record.options).asked != asked(prompt):
+        problem = "an earlier attempt of the call that starts it asked something else; give each child its own `key=`"
+        raise RunNotResumable(run_id, [problem])
+    return record
+
+
+async def cancel_tree(store: Store, run_id: str) -> Status:
+    """Ask for the cancellation of a run and of all its children; returns the status of the run.
+
+    Raises:
+        RunNotFound: there is no such run.
+        StoreError: the store cannot be written.
+    """
+    status = await store.cancel(run_id)
+    before: tuple[float, str] | None = None
+    while page := await store.list(RunFilter(parent=run_id, before=before)):
+        for child in page:
+            await cancel_tree(store, child.run_id)
+        before = page[-1].created_at, page[-1].run_id
+    return status
+
+
+_PROMPT: TypeAdapter[Any] = TypeAdapter(Any)
