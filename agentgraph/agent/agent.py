@@ -27,7 +27,7 @@ from .children import cancel_tree
 from .config import EndStrategy, Toolbox
 from .functions import AgentFunctions, check_names
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
-from .observers import instrument_all
+from .observers import Observable
 from .options import RUN_DEFAULTS, RunOptions, StoreLike
 from .override import Override, Overrides
 from .result import AgentRunResult
@@ -48,7 +48,7 @@ Prompt = str | Sequence[UserContent]
 AnyNode = BaseNode[Any, Any, Any] | End[Any]
 
 
-class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
+class Agent(AgentFunctions[DepsT, ResultT], Observable, Generic[DepsT, ResultT]):
     """A model with a task: its prompts, its tools, the type of its result. It is made once and run any number of times.
 
     Args:
@@ -240,11 +240,6 @@ class Agent(AgentFunctions[DepsT, ResultT], Generic[DepsT, ResultT]):
     def override(self, **overrides: Unpack[Overrides[DepsT]]) -> AbstractContextManager[None]:
         """Replace deps, model or store of all runs inside the block, whatever they are given: for tests."""
         return self._override.set(overrides)
-
-    @staticmethod
-    def instrument_all(instrument: object = True) -> None:  # noqa: FBT002 - the API is given
-        """Observe all agents that were made without `instrument`, from their next run on; False or None: no longer."""
-        instrument_all(instrument)
 
     @staticmethod
     def is_user_prompt_node(node: AnyNode) -> TypeIs[UserPromptNode[Any, Any]]:

@@ -15,7 +15,7 @@ from agentgraph.exceptions import UserError
 from agentgraph.graph import Observer
 from agentgraph.model import Model
 
-__all__ = ["Observed", "instrument_all", "observers_for", "observers_of"]
+__all__ = ["Observable", "Observed", "observers_for", "observers_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,16 @@ class _Default:
 _default = _Default()
 
 
-def instrument_all(instrument: object) -> None:
-    """Say how agents are observed that do not say it themselves."""
-    _default.instrument = instrument
+class Observable:
+    """What says how its runs are observed."""
+
+    instrument: object
+    """As it was given; None: as `instrument_all` says."""
+
+    @staticmethod
+    def instrument_all(instrument: object = True) -> None:  # noqa: FBT002 - the API is given
+        """Observe all agents that were made without `instrument`, from their next run on; False or None: no longer."""
+        _default.instrument = instrument
 
 
 def observers_for(instrument: object, observed: Observed) -> Sequence[Observer]:
