@@ -37,18 +37,29 @@ def lone_error() -> Generator[None]:
 
 
 async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-    """Run `calls` side by side; their values in order. The first failure cancels the others and is raised."""
+    """Run `calls` side by side; their values in order. The first failure cancels the others and is raised.
+
+    Where others fail on top of it, their group is the `__cause__` of the first.
+    """
     if len(calls) == 1:
         return [await calls[0]()]
     values: dict[int, T] = {}
+    failures: list[Exception] = []
 
     async def work(position: int, call: Callable[[], Awaitable[T]]) -> None:
-        values[position] = await call()
+        try:
+            values[position] = await call()
+        except Exception as error:
+            failures.append(error)
+            raise
 
-    with lone_error():
+    try:
         async with anyio.create_task_group() as group:
             for position, call in enumerate(calls):
                 group.start_soon(work, position, call)
+    except ExceptionGroup as group:
+        cause = failures[0].__cause__ if len(failures) == 1 else group
+        raise failures[0] from cause
     return [values[position] for position in range(len(calls))]
 
 

@@ -10,10 +10,9 @@ from typing import Any, Generic, cast, overload
 
 from typing_extensions import TypeIs, TypeVar, Unpack
 
-from agentgraph.clock import new_run_id
 from agentgraph.concurrency import run_sync
 from agentgraph.exceptions import UserError
-from agentgraph.graph import BaseNode, End, GraphRun, Status, Store, fork
+from agentgraph.graph import BaseNode, End, GraphRun, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -22,20 +21,16 @@ from agentgraph.result import ResultSchema
 from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool
 
-from .answers import hand_in
-from .children import cancel_tree
 from .config import EndStrategy, Toolbox
 from .functions import AgentFunctions, check_names
-from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .observers import Observable
-from .options import RUN_DEFAULTS, RunOptions, StoreLike
+from .options import RUN_DEFAULTS, RunOptions
 from .override import Override, Overrides
 from .result import AgentRunResult
 from .run import AgentRun
 from .settings import AGENT_DEFAULTS, AgentOptions, AgentSettings
 from .setup import Ask, RunSetup, agent_graph
 from .signature import spelled_out
-from .state import FinalResult
 from .streamed import StreamedRunResult
 
 __all__ = ["Agent"]
@@ -181,85 +176,9 @@ class Agent(AgentFunctions[DepsT, ResultT], Observable, Generic[DepsT, ResultT])
             finally:
                 run.show_messages()
 
-    async def answer(self, run_id: str, key: str, answer: Any, *, store: StoreLike | None = None) -> None:
-        """Answer a call that a run waits for: from any process, one at a time, in any order.
-
-        The answer is only stored; `run(resume=run_id)` goes on when all are there.
-
-        Args:
-            run_id: the run that waits.
-            key: the call's id, or the key of its request.
-            answer: `ToolApproved`, `ToolDenied`, or what the call is to return.
-            store: where the run is kept, if not where the agent says.
-
-        Raises:
-            RunNotFound: there is no such run.
-            UserError: the call is not waiting, was answered already, or the answer is about another one.
-            StoreError: the store cannot be written.
-        """
-        where = self._store() if store is None else open_store(store)
-        await hand_in(where, await where.load(run_id), {key: answer})
-
-    async def cancel(self, run_id: str, *, store: StoreLike | None = None) -> Status:
-        """Ask for the cancellation of a run and of those that its tools started; it can be resumed.
-
-        Who executes the run sees it at the next commit. A run that nobody executes is cancelled at once.
-
-        Returns:
-            The run's status now: `RUNNING` as long as its owner has not seen it.
-
-        Raises:
-            RunNotFound: there is no such run.
-            StoreError: the store cannot be written.
-        """
-        return await cancel_tree(self._store() if store is None else open_store(store), run_id)
-
-    async def fork(
-        self,
-        run_id: str,
-        *,
-        step: int | None = None,
-        new_id: str | None = None,
-        conversation: str | None = None,
-        store: StoreLike | None = None,
-    ) -> str:
-        """Make a run that goes on from another one: at its step `step` as it was then, by default where it stands now.
-
-        Returns:
-            The id of the new run, to be resumed: as it is, or changed through `iter` and `next`.
-
-        Raises:
-            RunNotFound: there is no such run.
-            UserError: it has no such step.
-            RunExists: there is a run `new_id` already.
-        """
-        where = self._store() if store is None else open_store(store)
-        made = await fork(where, await where.load(run_id), new_id or new_run_id(), step, conversation)
-        return made.run_id
-
     def override(self, **overrides: Unpack[Overrides[DepsT]]) -> AbstractContextManager[None]:
         """Replace deps, model or store of all runs inside the block, whatever they are given: for tests."""
         return self._override.set(overrides)
-
-    @staticmethod
-    def is_user_prompt_node(node: AnyNode) -> TypeIs[UserPromptNode[Any, Any]]:
-        """Whether the node begins a run."""
-        return isinstance(node, UserPromptNode)
-
-    @staticmethod
-    def is_model_request_node(node: AnyNode) -> TypeIs[ModelRequestNode[Any, Any]]:
-        """Whether the node asks the model."""
-        return isinstance(node, ModelRequestNode)
-
-    @staticmethod
-    def is_handle_response_node(node: AnyNode) -> TypeIs[HandleResponseNode[Any, Any]]:
-        """Whether the node handles a reply."""
-        return isinstance(node, HandleResponseNode)
-
-    @staticmethod
-    def is_end_node(node: AnyNode) -> TypeIs[End[FinalResult[Any]]]:
-        """Whether the run has ended."""
-        return isinstance(node, End)
 
     def _setup(self, result_type: Any) -> RunSetup[Any]:
         if result_type is not None and self._validators:

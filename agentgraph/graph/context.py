@@ -61,7 +61,9 @@ class GraphRunContext(Generic[StateT, DepsT]):
             RunFenced: another process has taken the run over.
             StoreError: the store cannot be written.
         """
-        return await self.journal.once(Once(key, fn, args))
+        named: str = getattr(fn, "__qualname__", type(fn).__qualname__)
+        plain = [arg for arg in args if arg is not self and arg is not self.state and arg is not self.deps]
+        return await self.journal.once(Once(key, fn, args, identity=[named, plain]))
 
     async def once_all(self, calls: Sequence[Once[T]]) -> list[T]:
         """The same for a batch, side by side; the values in the order of the calls.

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from agentgraph.concurrency import gather, shielded
-from agentgraph.exceptions import GraphRuntimeError, RunFenced, RunWaiting, StoreError
+from agentgraph.exceptions import GraphRuntimeError, RunWaiting
 
 from .adapters import adapter_for
 from .questions import Question
@@ -122,7 +122,7 @@ class Journal:
                 self._held = partial(self._record, call, value)
             return [value]
 
-        values = await _gathered([partial(settle, call) for call in calls])
+        values = await gather([partial(settle, call) for call in calls])
         if waits:
             raise RunWaiting(self._run_id, [question for waiting in waits for question in waiting.questions])
         return [value for each in values for value in each]
@@ -214,16 +214,6 @@ class Journal:
         return JournalRecord(
             seq=self.seq, branch=self.branch, key=call.key, kind=kind, digest=call.digest(), value=stored
         )
-
-
-async def _gathered(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-    try:
-        return await gather(calls)
-    except ExceptionGroup as failures:
-        refused = [error for error in failures.exceptions if isinstance(error, RunFenced | StoreError)]
-        if refused:  # what the store says to one call it says to all
-            raise refused[0] from failures
-        raise
 
 
 def _check_keys(keys: Sequence[str]) -> None:

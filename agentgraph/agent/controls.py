@@ -1,0 +1,79 @@
+"""What can be done, from anywhere, to runs of an agent that are stored: answer, cancel, fork."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from agentgraph.clock import new_run_id
+from agentgraph.graph import Status, Store, fork
+from agentgraph.stores import open_store
+
+from .answers import hand_in
+from .children import cancel_tree
+from .options import StoreLike
+
+__all__ = ["StoredRuns"]
+
+
+class StoredRuns(ABC):
+    """The doors to an agent's stored runs; none of them executes anything."""
+
+    @abstractmethod
+    def _store(self) -> Store: ...
+
+    async def answer(self, run_id: str, key: str, answer: Any, *, store: StoreLike | None = None) -> None:
+        """Answer a call that a run waits for: from any process, one at a time, in any order.
+
+        The answer is only stored; `run(resume=run_id)` goes on when all are there.
+
+        Args:
+            run_id: the run that waits.
+            key: the call's id, or the key of its request.
+            answer: `ToolApproved`, `ToolDenied`, or what the call is to return.
+            store: where the run is kept, if not where the agent says.
+
+        Raises:
+            RunNotFound: there is no such run.
+            UserError: the call is not waiting, was answered already, or the answer is about another one.
+            StoreError: the store cannot be written.
+        """
+        where = self._store() if store is None else open_store(store)
+        await hand_in(where, await where.load(run_id), {key: answer})
+
+    async def cancel(self, run_id: str, *, store: StoreLike | None = None) -> Status:
+        """Ask for the cancellation of a run and of those that its tools started; it can be resumed.
+
+        Who executes the run sees it at the next commit. A run that nobody executes is cancelled at once.
+
+        Returns:
+            The run's status now: `RUNNING` as long as its owner has not seen it.
+
+        Raises:
+            RunNotFound: there is no such run.
+            StoreError: the store cannot be written.
+        """
+        return await cancel_tree(self._store() if store is None else open_store(store), run_id)
+
+    async def fork(
+        self,
+        run_id: str,
+        *,
+        step: int | None = None,
+        new_id: str | None = None,
+        conversation: str | None = None,
+        store: StoreLike | None = None,
+    ) -> str:
+        """Make a run that goes on from another one: at its step `step` as it was then, by default where it stands now.
+
+        Returns:
+            The id of the new run, to be resumed: as it is, or changed through `iter` and `next`.
+
+        Raises:
+            RunNotFound: there is no such run.
+            UserError: it has no such step.
+            RunExists: there is a run `new_id` already.
+        """
+        where = self._store() if store is None else open_store(store)
+        made = await fork(where, await where.load(run_id), new_id or new_run_id(), step, conversation)
+        return made.run_id
