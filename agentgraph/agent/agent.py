@@ -12,7 +12,7 @@ from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.concurrency import run_sync
 from agentgraph.exceptions import UserError
-from agentgraph.graph import BaseNode, End, GraphRun, Store
+from agentgraph.graph import GraphRun, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -22,7 +22,9 @@ from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool
 
 from .config import EndStrategy, Toolbox
+from .controls import StoredRuns
 from .functions import AgentFunctions, check_names
+from .guards import NodeGuards
 from .observers import Observable
 from .options import RUN_DEFAULTS, RunOptions
 from .override import Override, Overrides
@@ -40,10 +42,9 @@ DepsT = TypeVar("DepsT", default=None)
 ResultT = TypeVar("ResultT", default=str)
 
 Prompt = str | Sequence[UserContent]
-AnyNode = BaseNode[Any, Any, Any] | End[Any]
 
 
-class Agent(AgentFunctions[DepsT, ResultT], Observable, Generic[DepsT, ResultT]):
+class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, Generic[DepsT, ResultT]):
     """A model with a task: its prompts, its tools, the type of its result. It is made once and run any number of times.
 
     Args:
