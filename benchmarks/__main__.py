@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .durable import long_run
 from .imports import import_cost
+from .many import many_runs
 from .plain import one_answer, tool_loop, transitions
 
 
@@ -22,6 +23,8 @@ def main() -> None:
         tool_loop(10, 50),
         tool_loop(400, 3),
         transitions(),
+        many_runs(1_000),
+        many_runs(10_000),
         long_run(400, 1_000, "FULL"),
         long_run(400, 1_000, "NORMAL"),
         long_run(400, 20_000, "NORMAL"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import anyio
+
 from agentgraph import Agent
 from agentgraph.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from agentgraph.model import Model, ModelRequestParameters
@@ -20,10 +22,13 @@ def tool_text(size: int) -> str:
 
 
 class LoopingModel(Model):
-    """Calls the tool a number of times, then answers; does nothing else, so that what is timed is the library."""
+    """Calls the tool a number of times, then answers; does nothing else, so that what is timed is the library.
 
-    def __init__(self, turns: int) -> None:
-        self._turns = turns
+    With `wait`, each reply takes so many seconds, as one of a service does.
+    """
+
+    def __init__(self, turns: int, wait: float = 0) -> None:
+        self._turns, self._wait = turns, wait
 
     async def request(
         self,
@@ -32,6 +37,8 @@ class LoopingModel(Model):
         model_request_parameters: ModelRequestParameters,
     ) -> tuple[ModelResponse, Usage]:
         """The next call, or the answer."""
+        if self._wait:
+            await anyio.sleep(self._wait)
         done = (len(messages) - 1) // 2
         if done < self._turns:
             part = ToolCallPart("lookup", f'{{"n": {done}}}', f"call-{done}")
@@ -49,11 +56,11 @@ class LoopingModel(Model):
         return "bench"
 
 
-def looping_agent(turns: int, size: int) -> Agent[None, str]:
-    """An agent that calls its tool `turns` times, one call a turn, each returning `size` characters."""
+def looping_agent(turns: int, size: int, wait: float = 0) -> Agent[None, str]:
+    """An agent that calls its tool `turns` times, one a turn, each returning `size` characters; see `LoopingModel`."""
     text = tool_text(size)
 
-    agent = Agent(LoopingModel(turns), name="bench")
+    agent = Agent(LoopingModel(turns, wait), name="bench")
 
     @agent.tool_plain
     async def lookup(n: int) -> str:
