@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from agentgraph.context import CallScope
 from agentgraph.exceptions import RunNotFound, RunNotResumable, UserError
@@ -47,7 +47,7 @@ def as_child(options: RunOptions[Any]) -> tuple[CallScope, str, RunOptions[Any]]
 
 def asked(prompt: str | Sequence[UserContent] | None) -> str:
     """The digest of a child's prompt."""
-    return sha256(_PROMPT.dump_json(prompt)).hexdigest()[:32]
+    return sha256(to_json(prompt, bytes_mode="base64")).hexdigest()[:32]
 
 
 async def find_child(scope: CallScope, run_id: str, prompt: str | Sequence[UserContent] | None) -> RunRecord | None:
@@ -80,6 +80,3 @@ async def cancel_tree(store: Store, run_id: str) -> Status:
             await cancel_tree(store, child.run_id)
         before = page[-1].created_at, page[-1].run_id
     return status
-
-
-_PROMPT: TypeAdapter[Any] = TypeAdapter(Any)
