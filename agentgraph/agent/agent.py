@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from types import NoneType
 from typing import Any, Generic, cast, overload
@@ -81,7 +81,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
             self._add_tool(tool if _is_tool(tool) else Tool(tool))
         self._override = Override[DepsT]()
         self._own_store: Store | None = None
-        self._setups: dict[Any, tuple[ResultSchema[Any], Any]] = {}
+        self._setups: dict[Hashable, tuple[ResultSchema[Any], Any]] = {}
 
     @overload
     async def run(
@@ -204,10 +204,11 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
 
     def _asked_for(self, result_type: Any) -> tuple[ResultSchema[Any], Any]:
         # A schema and its graph are made once for each result type.
-        if result_type not in self._setups:
+        key = _key(result_type)
+        if key not in self._setups:
             result = self._result if result_type is self.result_type else self._schema(result_type)
-            self._setups[result_type] = result, agent_graph(result_type)
-        return self._setups[result_type]
+            self._setups[key] = result, agent_graph(result_type)
+        return self._setups[key]
 
     def _schema(self, result_type: type[T]) -> ResultSchema[T]:
         return ResultSchema.build(result_type, self._settings.result_tool_name, self._settings.result_tool_description)
@@ -225,3 +226,12 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
 
 def _is_tool(tool: Tool[Any] | Callable[..., Any]) -> TypeIs[Tool[Any]]:
     return isinstance(tool, Tool)
+
+
+def _key(kind: Any) -> Hashable:
+    try:
+        hash(kind)
+    except TypeError:  # `Annotated` with something that cannot be hashed; its schema keeps it alive, and so its id
+        return id(kind)
+    hashable: Hashable = kind
+    return hashable

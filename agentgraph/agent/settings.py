@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Generic
 
 from typing_extensions import TypedDict, TypeVar
@@ -72,5 +73,9 @@ class AgentSettings:
     tool_timeout: float | None = None
 
 
-AGENT_DEFAULTS = {name: getattr(AgentSettings, name) for name in AgentSettings.__annotations__}
-"""What each option is where it is left out."""
+AGENT_DEFAULTS: dict[str, object] = {
+    "result_type": str,
+    "deps_type": NoneType,
+    **{name: getattr(AgentSettings, name) for name in AgentSettings.__annotations__},
+}
+"""What each keyword of an agent is where it is left out."""

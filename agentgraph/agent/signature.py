@@ -12,11 +12,18 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def spelled_out(options: type, defaults: Mapping[str, object]) -> Callable[[F], F]:
-    """Set the `__signature__` of a function so that its `**options` are spelled out, for help() and editors."""
+    """Set the `__signature__` of a function so that its `**options` are spelled out, for help() and editors.
+
+    Defaults that name other parameters are shown for those: where None is only how the function is told of them.
+    """
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
-        kept = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        kept = [
+            each.replace(default=defaults.get(each.name, each.default))
+            for each in signature.parameters.values()
+            if each.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
         spelled = [
             inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=_words(annotation)

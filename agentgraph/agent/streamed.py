@@ -168,13 +168,16 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
             UserError: there is none in it, or a result validator refuses it.
         """
         ctx = self._run.ctx
-        found = read_result(ctx.deps.result, message, partial=allow_partial)
+        result = ctx.deps.result
+        found = read_result(result, message, partial=allow_partial)
         if found is None:
             text = "the message holds no result"
             raise UserError(text)
         if not allow_partial:
-            call = next((part for part in message.parts if isinstance(part, ToolCallPart)), None)
-            verdict = await validate(ctx.deps.validators, found.value, call, run_context(ctx))
+            calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
+            call = next((part for part in calls if part.tool_name in result.tool_names), None)
+            here = run_context(ctx).replace_with(retry=ctx.state.retries)
+            verdict = await validate(ctx.deps.validators, found.value, call, here)
             if isinstance(verdict, Rejected):
                 raise UserError(verdict.prompt.model_response())
             found = verdict

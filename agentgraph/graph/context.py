@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Generic, overload
@@ -25,7 +25,7 @@ StateT = TypeVar("StateT", default=None)
 DepsT = TypeVar("DepsT", default=None, covariant=True)
 
 
-@dataclass(kw_only=True)
+@dataclass
 class GraphRunContext(Generic[StateT, DepsT]):
     """The run as its nodes see it: one for the whole run, moved on by the scheduler from step to step.
 
@@ -34,6 +34,7 @@ class GraphRunContext(Generic[StateT, DepsT]):
 
     state: StateT
     deps: DepsT
+    _: KW_ONLY
     run_id: str = ""
     seq: int = 0
     """The step that runs now."""

@@ -100,6 +100,12 @@ async def test_a_run_can_have_its_own_result_type() -> None:
     assert run.result.data == [0]
 
 
+async def test_what_annotates_a_result_type_need_not_be_hashable() -> None:
+    kind: Any = Annotated[int, {"unit": "m"}]  # Any: what is annotated is no type to a checker
+    agent = Agent(TestModel(), result_type=kind)
+    assert [(await agent.run("Hello")).data, (await agent.run("Hello", result_type=list[kind])).data] == [0, [0]]
+
+
 async def test_a_runs_own_result_type_does_not_go_with_validators() -> None:
     agent = Agent(TestModel())
 

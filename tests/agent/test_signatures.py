@@ -22,6 +22,8 @@ DOORS = ("run", "run_sync", "run_stream", "iter")
 GIVEN_OF_AN_AGENT = {
     "model": None,
     "system_prompt": (),
+    "result_type": str,
+    "deps_type": type(None),
     "name": None,
     "model_settings": None,
     "retries": 1,

@@ -242,6 +242,21 @@ async def test_a_whole_reply_is_validated_by_the_agents_validators() -> None:
         assert await response.get_data() == "A DOG"
 
 
+async def test_validators_of_a_whole_reply_see_the_call_that_gives_the_result() -> None:
+    agent = Agent(says(call("final_result", "c2", response=3)), result_type=int)
+    seen: list[tuple[str | None, str | None]] = []
+
+    @agent.result_validator
+    def look(ctx: RunContext, data: int) -> int:
+        seen.append((ctx.tool_name, ctx.tool_call_id))
+        return data
+
+    reply = ModelResponse([call("look", "c1"), call("final_result", "c2", response=3)])
+    async with agent.run_stream("Hello") as response:
+        assert await response.validate_structured_result(reply) == 3
+    assert seen == [("final_result", "c2")] * 2
+
+
 # ---------------------------------------------------------------------------------------------------------- the block
 
 

@@ -243,7 +243,8 @@ async def test_counters_are_kept_with_each_step_that_changes_them(memory: Memory
 
 
 async def test_a_node_can_be_tested_outside_any_run() -> None:
-    ctx: GraphRunContext[Tally, Any] = GraphRunContext(state=Tally(), deps=None)
+    ctx: GraphRunContext[Tally, Any] = GraphRunContext(Tally(), None)
+    assert GraphRunContext(state=ctx.state, deps=None).state is ctx.state
     assert await Add(START).run(ctx) == Show(Line("go 1"))
     assert await ctx.once("k", str, 1) == "1"
     ctx.emit("heard by nobody")
