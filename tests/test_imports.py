@@ -25,6 +25,7 @@ HEAVY = (
     "httpx_sse",
     "networkx",
     "opentelemetry",
+    "psycopg",
     "sqlite3",
     "tenacity",
 )
@@ -38,6 +39,7 @@ HOMES = {
     "networkx": ("graph",),
     "opentelemetry": ("observe",),
     "prompt_toolkit": ("cli",),
+    "psycopg": ("stores",),
     "rich": ("cli",),
     "sqlite3": ("stores", "cli"),  # the command line's demonstration has a database of its own
     "tenacity": ("models.http", "graph", "stores"),

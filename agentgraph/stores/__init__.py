@@ -1,4 +1,7 @@
-"""The stores: where runs are kept. All keep the port of `agentgraph.graph.store`; only SQLite loads `sqlite3`."""
+"""The stores: where runs are kept. All keep the port of `agentgraph.graph.store`.
+
+Only SQLite loads `sqlite3`, only PostgreSQL `psycopg`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .memory import MemoryStore
     from .opening import open_store
+    from .postgres import PostgresStore
     from .sqlite import SQLiteStore
 
-__all__ = ["MemoryStore", "SQLiteStore", "open_store"]
+__all__ = ["MemoryStore", "PostgresStore", "SQLiteStore", "open_store"]
 
-_MODULES = {"MemoryStore": ".memory", "SQLiteStore": ".sqlite", "open_store": ".opening"}
+_MODULES = {
+    "MemoryStore": ".memory",
+    "PostgresStore": ".postgres",
+    "SQLiteStore": ".sqlite",
+    "open_store": ".opening",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -57,6 +57,7 @@ class Item(Generic[WriteT, T]):
         """The answer, as soon as the write was applied without being refused."""
         self.change: Change = None
         self.settled = False
+        self.refused = False
         self.unsure = False
         """It may have been written although that failed, so look before it is written again."""
         self.waiter: ThreadWaiter[T] | None = None
@@ -66,18 +67,18 @@ class Item(Generic[WriteT, T]):
     def succeed(self, value: T, change: Change = None) -> None:
         """It is written, with this answer and this effect on the leases."""
         waiter = self.waiter
-        self.value, self.change, self.settled = value, change, True
+        self.value, self.change, self.settled, self.refused = value, change, True, False
         self._answer = _nothing if waiter is None else lambda: waiter.succeed(value)
 
     def refuse(self, error: Exception) -> None:
         """It has written nothing, because of `error`."""
         waiter = self.waiter
-        self.value, self.change, self.settled = None, None, True
+        self.value, self.change, self.settled, self.refused = None, None, True, True
         self._answer = _nothing if waiter is None else lambda: waiter.fail(error)
 
     def reset(self) -> None:
         """Whatever happened was undone."""
-        self.value, self.change, self.settled = None, None, False
+        self.value, self.change, self.settled, self.refused = None, None, False, False
 
     def answer(self) -> None:
         """Wake who waits for the write."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from agentgraph.graph.store import Store
-from agentgraph.stores import MemoryStore, SQLiteStore
+from agentgraph.stores import MemoryStore
 from tests.conformance.records import HandClock
+from tests.stores.places import Place, database_place, file_place
+
+PLACES: Mapping[str, Callable[[Path], AbstractContextManager[Place]]] = {
+    "sqlite": file_place,
+    "postgres": database_place,
+}
 
 
 @pytest.fixture
@@ -18,25 +24,30 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> AsyncIterator[Store]:
     """A fresh store of each kind."""
-    made: Store = MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(tmp_path / "r.db", clock=clock)
-    yield made
-    await made.aclose()
+    async with AsyncExitStack() as stack:
+        if request.param == "memory":
+            made: Store = MemoryStore(clock=clock)
+        else:
+            made = stack.enter_context(PLACES[request.param](tmp_path)).open(clock)
+        stack.push_async_callback(made.aclose)
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where several owners, in this process or another one, share their runs."""
+    with PLACES[request.param](tmp_path) as place:
+        yield place
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """What a process opens to share the runs of `owners`."""
-    return str(tmp_path / "r.db")
-
-
-@pytest.fixture
-async def owners(url: str, clock: HandClock) -> AsyncIterator[tuple[Store, Store]]:
+async def owners(place: Place, clock: HandClock) -> AsyncIterator[tuple[Store, Store]]:
     """Two owners of the same runs: stores that share what they keep."""
     async with AsyncExitStack() as stack:
-        first, second = (SQLiteStore(url, clock=clock, lease=15.0) for _ in range(2))
+        first, second = place.open(clock), place.open(clock)
         stack.push_async_callback(first.aclose)
         stack.push_async_callback(second.aclose)
         yield first, second

@@ -8,6 +8,7 @@ from agentgraph.exceptions import RunBusy, RunFenced
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import Store
 from tests.conformance.records import HandClock, call, new_run, next_commit, settlement
+from tests.stores.places import Place
 from tests.stores.processes import Worker
 
 pytestmark = pytest.mark.anyio
@@ -91,9 +92,9 @@ async def test_another_owner_can_cancel(owners: Owners, clock: HandClock) -> Non
         await first.commit(next_commit(run))
 
 
-async def test_a_dead_owner_on_this_host_does_not_hold_its_run(owners: Owners, url: str) -> None:
+async def test_a_dead_owner_on_this_host_does_not_hold_its_run(owners: Owners, place: Place) -> None:
     first, _ = owners
-    with Worker("hold", url, "r") as worker:
+    with Worker("hold", place.url, "r") as worker:
         assert worker.line() == "held"
         with pytest.raises(RunBusy, match=f"process {worker.pid}"):
             await first.claim("r")
@@ -102,9 +103,9 @@ async def test_a_dead_owner_on_this_host_does_not_hold_its_run(owners: Owners, u
     assert (run.epoch, run.attempt) == (2, 2)
 
 
-async def test_a_run_of_a_dead_owner_is_cancelled_at_once(owners: Owners, url: str) -> None:
+async def test_a_run_of_a_dead_owner_is_cancelled_at_once(owners: Owners, place: Place) -> None:
     first, _ = owners
-    with Worker("hold", url, "r") as worker:
+    with Worker("hold", place.url, "r") as worker:
         assert worker.line() == "held"
         worker.kill()
         assert await first.cancel("r") is Status.CANCELLED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import JournalRecord, Settlement, Store
 from agentgraph.stores import MemoryStore, SQLiteStore
 from tests.conformance.records import HandClock, call, commit, new_run
+from tests.stores.places import database_place
 
 LEASE = 15.0
 SETTLED = {
@@ -68,6 +70,7 @@ class TwoOwners(RuleBasedStateMachine):
         self.runs: dict[str, Run] = {}
         self.claims: list[Claim] = []
         self.folder = Path(tempfile.mkdtemp())
+        self.places = ExitStack()
         self.owners = self.open()
         self.starting = start_blocking_portal()
         self.portal: BlockingPortal = self.starting.__enter__()
@@ -80,6 +83,7 @@ class TwoOwners(RuleBasedStateMachine):
         for owner in self.owners:
             self.portal.call(owner.aclose)
         self.starting.__exit__(None, None, None)
+        self.places.close()
         shutil.rmtree(self.folder)
 
     def lives(self, run: Run, asker: int) -> bool:
@@ -193,6 +197,14 @@ class TwoOwners(RuleBasedStateMachine):
                 assert self.portal.call(owner.calls, run_id) == list(run.journal.values())
 
 
+class InDatabase(TwoOwners):
+    """Of one schema of a database."""
+
+    def open(self) -> list[Store]:
+        place = self.places.enter_context(database_place(self.folder))
+        return [place.open(self.clock) for _ in range(2)]
+
+
 class InMemory(TwoOwners):
     """Both owners in one process share one store, so no lease runs out."""
 
@@ -205,5 +217,7 @@ class InMemory(TwoOwners):
 
 TestTwoOwners = TwoOwners.TestCase
 TestTwoOwners.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestInDatabase = InDatabase.TestCase
+TestInDatabase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 TestInMemory = InMemory.TestCase
 TestInMemory.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

@@ -119,7 +119,8 @@ async def forget(store: Store, run_id: str) -> None:
 
 async def main(job: str, url: str, run_id: str) -> None:
     jobs = {"hold": hold, "commit": commit_forever, "own": finish_own, "share": share, "forget": forget}
-    store = open_store(url, synchronous="NORMAL")
+    where, _, schema = url.partition("#")
+    store = open_store(where, synchronous="NORMAL", schema=schema or "agentgraph")
     await jobs[job](store, run_id)
     if job != "forget":
         await store.aclose()

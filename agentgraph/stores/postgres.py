@@ -1,0 +1,194 @@
+"""Runs kept in a PostgreSQL database, which the processes of many machines may share.
+
+Writes go through one thread (`group_commit.py`, `postgres_writer.py`), reads through connections of their own
+(`readers.py`), all of them in threads, so that asyncio and trio are served alike. The statements are in
+`postgres_statements.py` and `postgres_rows.py`, the tables in `postgres_schema.py`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+from uuid import uuid4
+
+import psycopg
+from anyio import to_thread
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    stop_all,
+    wait_random_exponential,
+)
+
+from agentgraph.clock import Clock, SystemClock
+from agentgraph.exceptions import RunNotFound, UserError
+from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.store import (
+    OPENING,
+    Commit,
+    JournalRecord,
+    NewRun,
+    RunFilter,
+    RunRecord,
+    Settlement,
+    StepRecord,
+)
+
+from .claims import settled
+from .group_commit import GroupWriter, Item
+from .leases import Leases
+from .owner import this_process
+from .postgres_batches import Answer, Cancel, Claim, Create, GiveBack, Note, Write
+from .postgres_database import Database, Synchronous
+from .postgres_errors import cannot_read, is_passing
+from .postgres_looking import Looking
+from .postgres_rows import Reads
+from .postgres_schema import Connection
+from .postgres_statements import Statements
+from .postgres_writer import DatabaseMedium
+from .readers import Readers
+
+__all__ = ["PostgresStore"]
+
+T = TypeVar("T")
+
+_PATIENCE_AT_THE_END = 5.0
+"""Seconds that the end of the interpreter waits for a store that nobody closed."""
+
+_LONGEST_NAME = 63
+"""Bytes of a PostgreSQL identifier; longer ones are cut without a word."""
+
+
+class PostgresStore:
+    """Keeps runs in a schema of a PostgreSQL database.
+
+    The schema and its tables are created if they do not exist. Every write is one transaction; writes of many runs
+    that come at once share it. A server that restarts is waited for. The methods can be awaited from any event loop
+    and any thread, not from a process forked after the store was opened.
+
+    Args:
+        url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?option=value`, as libpq reads it; what is left out comes
+            from libpq's environment variables and password file.
+        schema: Where the tables are. It belongs to this store alone.
+        lease: Seconds after which another process may take over a run whose owner is not heard of; renewed every
+            third of it.
+        synchronous: `FULL`: what was committed survives the server's loss of power. `NORMAL`: it survives that of
+            this process, and a crash of the server may take the last steps.
+        patience: Seconds to wait for a server that is away before a read or a write fails.
+        clock: Where leases and the times of records come from; the server's clock if None.
+
+    Raises:
+        StoreError: the database cannot be opened or understood; says why and what to do.
+        UserError: an argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str = "agentgraph",
+        lease: float = 15.0,
+        synchronous: Synchronous = "FULL",
+        patience: float = 10.0,
+        clock: Clock | None = None,
+    ) -> None:
+        if lease <= 0:
+            raise UserError(f"a lease of {lease} s runs out at once; give `lease` a number above 0")
+        if synchronous not in ("FULL", "NORMAL"):
+            raise UserError(f"synchronous={synchronous!r} is not known; give 'FULL' or 'NORMAL'")
+        if not schema.isidentifier() or len(schema.encode()) > _LONGEST_NAME:
+            raise UserError(f"schema={schema!r} will not do; give letters, digits and _, at most {_LONGEST_NAME} bytes")
+        self.settings = (lease, synchronous, patience)
+        database = Database.at(url, schema, synchronous)
+        self.place = database.place
+        """The database and its schema, for people; without the password."""
+        leases = Leases(lease)
+        self._retrying = _retrying(patience)
+        self._reads = Reads.build(schema)
+        looking = Looking(database.place, this_process(), leases, clock, Statements.build(schema), self._reads)
+        medium = DatabaseMedium(database, looking, self._retrying)
+        self._writer = GroupWriter[Write](medium, leases, (clock or SystemClock()).monotonic)
+        self._readers = Readers(database.connect)
+        # At the interpreter's end too. It holds what is to be closed, never the store.
+        weakref.finalize(self, _close, self._writer, self._readers)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store can no longer be used in this process."""
+        return self._writer.closed
+
+    async def create(self, run: NewRun) -> RunRecord:
+        return await self._take(Create(run, uuid4().hex), run.run_id)
+
+    async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
+        return await self._take(Claim(run_id, options, uuid4().hex), run_id)
+
+    async def commit(self, commit: Commit) -> Status:
+        return await self._writer.perform(Item[Write, Status](commit, commit.run_id, commit.step.seq))
+
+    async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
+        await self._writer.perform(Item[Write, None](Note(run_id, epoch, record), run_id, record.seq))
+
+    async def settle(self, settlement: Settlement) -> Status:
+        settled(settlement.event, asked=False)  # refuse now what would break the others of its group
+        item = Item[Write, Status](settlement, settlement.run_id, gives_up=settlement.epoch)
+        return await self._writer.perform(item)
+
+    async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
+        await self._writer.perform(Item[Write, None](Answer(run_id, key, value, digest), run_id))
+
+    async def cancel(self, run_id: str) -> Status:
+        return await self._writer.perform(Item[Write, Status](Cancel(run_id), run_id))
+
+    async def load(self, run_id: str) -> RunRecord:
+        found = await self._read(partial(self._reads.run, run_id=run_id))
+        if found is None:
+            raise RunNotFound(run_id, self.place)
+        return found
+
+    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
+        return await self._read(partial(self._reads.steps, run_id=run_id, after=after))
+
+    async def calls(self, run_id: str) -> list[JournalRecord]:
+        return await self._read(partial(self._reads.calls, run_id=run_id))
+
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        return await self._read(partial(self._reads.runs, which=which or RunFilter()))
+
+    async def aclose(self) -> None:
+        """Write what has queued, give up the runs' leases and close all connections; again: nothing."""
+        await to_thread.run_sync(self._writer.close)
+        self._readers.close()
+
+    async def _read(self, query: Callable[[Connection], T]) -> T:
+        self._writer.check_open()
+        try:
+            return await to_thread.run_sync(self._lend, query)
+        except psycopg.Error as error:
+            raise cannot_read(self.place, error) from error
+
+    def _lend(self, query: Callable[[Connection], T]) -> T:
+        return self._retrying(lambda: self._readers.lend(query))
+
+    async def _take(self, write: Create | Claim, run_id: str) -> RunRecord:
+        item = Item[Write, RunRecord](write, run_id)
+        return await self._writer.take(item, GiveBack(lambda: item.value))
+
+
+def _retrying(patience: float) -> Retrying:
+    """Try again what another connection may do better: at once, then ever more slowly."""
+    return Retrying(
+        retry=retry_if_exception(is_passing),
+        wait=wait_random_exponential(multiplier=0.02, max=0.5),
+        stop=stop_all(stop_after_delay(patience), stop_after_attempt(2)),
+        reraise=True,
+    )
+
+
+def _close(writer: GroupWriter[Write], readers: Readers[Connection]) -> None:
+    writer.close(_PATIENCE_AT_THE_END)
+    readers.close()

@@ -1,0 +1,67 @@
+"""The statements that read a store's schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import LiteralString, Self
+
+from psycopg import sql
+
+from agentgraph.graph.store import JournalRecord, RunFilter, RunRecord, StepRecord
+
+from .postgres_schema import Connection
+from .rows import CALL, RUN, STEP, call_record, run_record, step_record
+
+__all__ = ["Reads"]
+
+_STEPS = "SELECT {step} FROM {schema}.steps WHERE run_id = %s AND seq > %s ORDER BY branch, seq"
+_CALLS = "SELECT {call} FROM {schema}.journal WHERE run_id = %s ORDER BY place"
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Queries for one schema."""
+
+    _runs: bytes
+    _steps: bytes
+    _calls: bytes
+
+    @classmethod
+    def build(cls, schema: str) -> Self:
+        """The queries for a schema."""
+        texts: tuple[LiteralString, ...] = ("SELECT {run} FROM {schema}.runs ", _STEPS, _CALLS)
+        pieces = {"run": sql.SQL(RUN), "step": sql.SQL(STEP), "call": sql.SQL(CALL)}
+        name = sql.Identifier(schema)
+        return cls(*(sql.SQL(text).format(schema=name, **pieces).as_bytes() for text in texts))
+
+    def run(self, connection: Connection, run_id: str) -> RunRecord | None:
+        """A run as it stands."""
+        row = connection.execute(self._runs + b"WHERE run_id = %s", (run_id,), binary=True).fetchone()
+        return None if row is None else run_record(row)
+
+    def runs(self, connection: Connection, which: RunFilter) -> list[RunRecord]:
+        """The runs that fit, the newest first. Only conditions that matter are named, so that an index serves them."""
+        conditions = {
+            b"status = %s": which.status,
+            b"agent = %s": which.agent,
+            b"conversation = %s": which.conversation,
+            b"parent = %s": which.parent,
+            b"created_at >= %s": which.since,
+        }
+        chosen = {text: value for text, value in conditions.items() if value is not None}
+        texts, values = list(chosen), list[object](chosen.values())
+        if which.before is not None:
+            texts.append(b"(created_at, run_id) < (%s, %s)")
+            values += which.before
+        where = b"WHERE " + (b" AND ".join(texts) or b"true")
+        query = self._runs + where + b" ORDER BY created_at DESC, run_id DESC LIMIT %s"
+        found = connection.execute(query, (*values, max(0, which.limit)), binary=True)
+        return [run_record(row) for row in found]
+
+    def steps(self, connection: Connection, run_id: str, after: int) -> list[StepRecord]:
+        """The steps of a run above `after`, branch by branch."""
+        return [step_record(row) for row in connection.execute(self._steps, (run_id, after), binary=True)]
+
+    def calls(self, connection: Connection, run_id: str) -> list[JournalRecord]:
+        """The journal of a run's pending steps, in the order begun."""
+        return [call_record(row) for row in connection.execute(self._calls, (run_id,), binary=True)]

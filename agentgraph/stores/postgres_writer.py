@@ -1,0 +1,134 @@
+"""How a group of writes comes into a PostgreSQL database.
+
+Steps, journal rows, new runs and settlements go out together: one statement a kind, in one transaction, one flush and
+one round trip. What depends on what it finds (`postgres_looking.py`) is a transaction of its own.
+
+When the connection is lost, nobody knows what of a group has arrived. The writer connects again, looks, and sends what
+is not there once more: every statement is guarded, so what arrives late after all is refused. Only if the server stays
+away for longer than `patience` does a write fail, and says what is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from tenacity import Retrying
+
+from .group_commit import OutOfReachError
+from .leases import Leases
+from .postgres_batches import PostgresItem, in_rounds, looks_first, make_batches
+from .postgres_database import Database
+from .postgres_errors import cannot_write, is_lost, may_have_arrived
+from .postgres_looking import Looking
+from .postgres_schema import Connection
+from .postgres_statements import Statements, Values
+
+__all__ = ["DatabaseMedium"]
+
+
+class DatabaseMedium:
+    """Opens the database and owns the connection that writes it.
+
+    Raises:
+        StoreError: the database cannot be a store.
+    """
+
+    def __init__(self, database: Database, looking: Looking, retrying: Retrying) -> None:
+        self._database, self._looking, self._retrying = database, looking, retrying
+        self._connection = database.open()
+
+    @property
+    def place(self) -> str:
+        return self._database.place
+
+    def write(self, items: Sequence[PostgresItem], *, renew: bool) -> None:
+        try:
+            self._retrying(self._attempt, items, renew=renew)
+        except psycopg.Error as error:
+            if is_lost(error):
+                raise OutOfReachError(error) from error
+            raise
+
+    def explain(self, error: Exception, item: PostgresItem) -> Exception:
+        if not isinstance(error, psycopg.Error):
+            return error
+        failure = cannot_write(self.place, error, item.run_id, item.seq, unsure=item.unsure)
+        failure.__cause__ = error
+        return failure
+
+    def end(self) -> None:
+        try:
+            if self._leases:
+                self._connect_again()
+                self._connection.execute(self._statements.give_up, self._held())
+                self._leases.clear()
+        finally:
+            self._connection.close()
+
+    @property
+    def _leases(self) -> Leases:
+        return self._looking.leases
+
+    @property
+    def _statements(self) -> Statements:
+        return self._looking.statements
+
+    def _attempt(self, items: Sequence[PostgresItem], *, renew: bool) -> None:
+        self._connect_again()
+        try:
+            self._write(self._connection, items, renew=renew)
+        except psycopg.Error as error:
+            if is_lost(error):
+                self._connection.close()
+            for item in items:
+                item.unsure = not item.settled and (item.unsure or may_have_arrived(error))
+            raise
+
+    def _connect_again(self) -> None:
+        if self._connection.closed:
+            self._connection = self._database.connect_to_write()
+
+    def _write(self, connection: Connection, items: Sequence[PostgresItem], *, renew: bool) -> None:
+        if renew:
+            renewed = connection.execute(self._statements.renew, self._held(), prepare=True)
+            self._leases.keep([run_id for (run_id,) in renewed])
+        doubtful = [item for item in items if item.unsure and not item.settled]
+        for item in doubtful:
+            self._looking.look_up(connection, item)
+        self._write_rest(connection, [item for item in items if not item.settled])
+        for item in doubtful:
+            item.unsure = False
+            if item.refused:  # perhaps by itself: it arrived after it was looked for
+                self._looking.look_up(connection, item)
+
+    def _write_rest(self, connection: Connection, items: Sequence[PostgresItem]) -> None:
+        together: list[list[PostgresItem]] = []
+        for turn in in_rounds(items):
+            together.append(turn)
+            alone = [item for item in turn if looks_first(item.write)]
+            if alone:
+                self._write_together(connection, together)
+                together = []
+            for item in alone:
+                self._looking.write(connection, item)
+        self._write_together(connection, together)
+
+    def _write_together(self, connection: Connection, rounds: Sequence[Sequence[PostgresItem]]) -> None:
+        """All batches in one transaction; they are settled when it is committed."""
+        batches = [batch for items in rounds for batch in make_batches(self._statements, items)]
+        shared = self._looking.shared()
+        if len(batches) == 1:
+            found = [batches[0].statement.execute(connection, batches[0].rows, shared).fetchall()]
+        elif batches:
+            with connection.pipeline(), connection.transaction():
+                cursors = [batch.statement.execute(connection, batch.rows, shared) for batch in batches]
+            found = [cursor.fetchall() for cursor in cursors]
+        else:
+            return
+        for batch, rows in zip(batches, found, strict=True):
+            batch.settle(rows)
+
+    def _held(self) -> Values:
+        held = self._leases.held
+        return {**self._looking.shared(), "run_ids": list(held), "epochs": list(held.values())}

