@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -28,6 +27,7 @@ from agentgraph.settings import ModelSettings
 from .choice import tool_choice
 from .cohere_settings import encode_settings
 from .extra import with_extra_body
+from .media import data_url, document_text
 from .origin import made_by
 from .turns import Said, system_prompts, turns
 from .wire import JSON
@@ -118,11 +118,10 @@ def _content(item: UserContent) -> JSON:
 
 def _binary(item: BinaryContent) -> JSON:
     if item.is_image:
-        url = f"data:{item.media_type};base64,{base64.b64encode(item.data).decode()}"
-        return {"type": "image_url", "image_url": {"url": url}}
-    if item.media_type.startswith("text/"):
-        text = item.data.decode(errors="replace")
-        return {"type": "text", "text": f'<document media_type="{item.media_type}">\n{text}\n</document>'}
+        return {"type": "image_url", "image_url": {"url": data_url(item)}}
+    text = document_text(item)
+    if text is not None:
+        return {"type": "text", "text": text}
     raise UserError(f"Cohere takes images and text, but no {item.media_type!r}")
 
 

@@ -6,88 +6,87 @@ reasons and usage. Nothing here reads a socket or a clock, but for the time of a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
+from agentgraph.exceptions import UnexpectedModelBehavior
 from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ReplyBuilder, ThinkingPart
 from agentgraph.usage import Usage
 
+from .openai_usage import usage_of
+from .think_tags import Kind, ThinkTags
+from .wire import JSON, Wire, as_object, as_text, count, error_inside, read
+
 __all__ = ["ChatReply", "decode"]
 
+DONE = "[DONE]"
 FINISH: Mapping[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
+    "model_length": "length",
     "tool_calls": "tool_call",
     "function_call": "tool_call",
     "content_filter": "content_filter",
     "error": "error",
 }
-PARTS_OF_PROMPT = {"cached_tokens": "cache_read_tokens", "audio_tokens": "input_audio_tokens"}
-PARTS_OF_REPLY = {"audio_tokens": "output_audio_tokens"}
-COUNTED = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
-
-JSON = dict[str, Any]  # Any: JSON
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Function(_Wire):
+class _Function(Wire):
     name: str | None = None
     arguments: str | JSON | None = None
 
 
-class _Call(_Wire):
+class _Call(Wire):
     index: int | None = None
     id: str | None = None
     function: _Function | None = None
 
 
-class _Delta(_Wire):
-    content: str | None = None
+class _Block(Wire):
+    text: str | None = None
+    thinking: list[_Block] | None = None
+
+
+class _Delta(Wire):
+    content: str | list[_Block] | None = None
     refusal: str | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
     reasoning_details: list[JSON] | None = None
     tool_calls: list[_Call] | None = None
     annotations: list[object] | None = None
+    executed_tools: list[JSON] | None = None
 
 
-class _Choice(_Wire):
+class _Choice(Wire):
     delta: _Delta | None = None
     message: _Delta | None = None
     finish_reason: str | None = None
     logprobs: JSON | None = None
 
 
-class _Chunk(_Wire):
+class _Chunk(Wire):
     id: str | None = None
     model: str | None = None
     created: float | None = None
     choices: list[_Choice] | None = None
     usage: JSON | None = None
     error: object = None
+    x_groq: JSON | None = None
 
 
-def decode(body: str | bytes, model_name: str) -> tuple[ModelResponse, Usage]:
-    """A whole reply.
+def decode(body: str | bytes, reply: ChatReply) -> tuple[ModelResponse, Usage]:
+    """A whole reply, read into one that is still empty.
 
     Raises:
         ModelHTTPError: the body is an error that came with a status of success.
         UnexpectedModelBehavior: the body is no reply.
     """
-    reply = ChatReply(model_name)
     reply.add(body)
     if not reply.begun:
-        raise UnexpectedModelBehavior(f"the reply of {model_name!r} holds no choices", _text(body))
+        raise UnexpectedModelBehavior(f"the reply of {reply.model_name!r} holds no choices", as_text(body))
     return reply.response(), reply.usage()
 
 
@@ -103,13 +102,23 @@ class ChatReply:
         """Whether there was any choice."""
         self.finish: str | None = None
         """The service's own finish reason."""
+        self.ended = False
+        """Whether the service has said that the stream ends."""
         self._builder = ReplyBuilder()
+        self._tags = ThinkTags()
         self._calls = 0
         self._open: dict[int | None, tuple[int, str | None]] = {}
         """By the service's index: our key of the call that pieces go to, and the call's id."""
         self._id: str | None = None
         self._details: JSON = {}
         self._usage: JSON = {}
+
+    @property
+    def lacks(self) -> str | None:
+        """What is wrong if the stream ends here."""
+        if not self.begun:
+            return "holds no choices"
+        return None if self.ended or self.finish is not None else "is cut off"
 
     def add(self, body: str | bytes) -> list[ModelResponseStreamEvent]:
         """Take a chunk of a stream, or the whole of a reply.
@@ -118,17 +127,13 @@ class ChatReply:
             ModelHTTPError: it is an error with a status.
             UnexpectedModelBehavior: it is any other error, or nothing that this protocol has.
         """
-        try:
-            chunk = _Chunk.model_validate_json(body)
-        except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(step) for step in problem["loc"])
-            raise UnexpectedModelBehavior(
-                f"the reply of {self.model_name!r} is malformed{place and f' at {place}'}: {problem['msg']}",
-                _text(body),
-            ) from None
-        if chunk.error is not None:
-            raise _error(chunk.error, self.model_name, _text(body))
+        if as_text(body).strip() == DONE:
+            self.ended = True
+            return []
+        chunk = read(_Chunk, body, self.model_name)
+        error = as_object(chunk.x_groq).get("error") if chunk.error is None else chunk.error
+        if error is not None:
+            return self.failed(error, body)
         self._note(chunk)
         if not chunk.choices:
             return []
@@ -138,7 +143,17 @@ class ChatReply:
         if choice.logprobs and any(choice.logprobs.values()):
             self._details.setdefault("logprobs", []).extend(choice.logprobs.get("content") or [])
         delta = choice.delta or choice.message
-        return [] if delta is None else self._add(delta, whole=choice.message is not None)
+        events = [] if delta is None else self._add(delta, whole=choice.message is not None)
+        return events + (self._sorted(self._tags.end()) if choice.finish_reason is not None else [])
+
+    def failed(self, error: object, body: str | bytes) -> list[ModelResponseStreamEvent]:
+        """Take an error that came with a status of success; some carry the status that it should have had.
+
+        Raises:
+            ModelHTTPError: the error with its status.
+            UnexpectedModelBehavior: the error without one.
+        """
+        raise error_inside(count(as_object(error), "code"), self.model_name, body)
 
     def response(self) -> ModelResponse:
         """The reply so far."""
@@ -157,32 +172,54 @@ class ChatReply:
 
     def usage(self) -> Usage:
         """The usage so far."""
-        if not self._usage:
-            return Usage()
-        prompt, reply = _count(self._usage, "prompt_tokens"), _count(self._usage, "completion_tokens")
-        total = _count(self._usage, "total_tokens")
-        both = None if prompt is None and reply is None else (prompt or 0) + (reply or 0)
-        return Usage(0, prompt, reply, both if total is None else total, _usage_details(self._usage) or None)
+        return usage_of(self._usage, "prompt_tokens", "completion_tokens")
 
     def _note(self, chunk: _Chunk) -> None:
         self._id = chunk.id or self._id
         self.model_name = chunk.model or self.model_name
-        self._usage = chunk.usage or self._usage
+        self._usage = chunk.usage or as_object(as_object(chunk.x_groq).get("usage")) or self._usage
         if chunk.created:
             with suppress(ValueError, OverflowError, OSError):  # a number that is no time
                 self.timestamp = datetime.fromtimestamp(chunk.created, UTC)
 
     def _add(self, delta: _Delta, *, whole: bool) -> list[ModelResponseStreamEvent]:
         events = self._think(delta)
-        events += self._builder.text(delta.content or "")
+        events += self._text(delta.content)
         if delta.refusal:
             self._details["refusal"] = self._details.get("refusal", "") + delta.refusal
             events += self._builder.text(delta.refusal)
         if delta.annotations:
             self._details.setdefault("annotations", []).extend(delta.annotations)
+        if delta.executed_tools:
+            self._execute(delta.executed_tools)
         for position, call in enumerate(delta.tool_calls or []):
             events += self._call(call, position if whole else call.index)
         return events
+
+    def _text(self, content: str | list[_Block] | None) -> list[ModelResponseStreamEvent]:
+        if not isinstance(content, list):
+            return self._sorted(self._tags.add(content)) if content else []
+        events: list[ModelResponseStreamEvent] = []
+        for block in content:
+            events += self._builder.thinking("".join(thought.text or "" for thought in block.thinking or []))
+            events += self._builder.text(block.text or "")
+        return events
+
+    def _sorted(self, pieces: list[tuple[Kind, str]]) -> list[ModelResponseStreamEvent]:
+        events: list[ModelResponseStreamEvent] = []
+        for kind, piece in pieces:
+            events += self._builder.thinking(piece) if kind == "thinking" else self._builder.text(piece)
+        return events
+
+    def _execute(self, tools: list[JSON]) -> None:
+        """Keep what the service did with tools of its own, the pieces of one call put together."""
+        kept: list[JSON] = self._details.setdefault("executed_tools", [])
+        for tool in tools:
+            known = next((each for each in kept if each.get("index") == tool.get("index")), None)
+            if known is None or tool.get("index") is None:
+                kept.append(dict(tool))
+            else:
+                known.update(tool)
 
     def _think(self, delta: _Delta) -> list[ModelResponseStreamEvent]:
         if not delta.reasoning_details:
@@ -231,39 +268,3 @@ def _starts(call: _Call, function: _Function, index: int | None, known: str | No
     if index is None:
         return not call.id or call.id != known
     return known is not None and (call.id or known) != known
-
-
-def _usage_details(usage: JSON) -> dict[str, int]:
-    """All counts beside the three main ones, but for zeros."""
-    sources: list[tuple[JSON, Mapping[str, str]]] = [
-        (usage, PARTS_OF_PROMPT),
-        (_object(usage.get("prompt_tokens_details")), PARTS_OF_PROMPT),
-        (_object(usage.get("completion_tokens_details")), PARTS_OF_REPLY),
-    ]
-    return {
-        names.get(key, key): count
-        for counts, names in sources
-        for key in counts
-        if key not in COUNTED and (count := _count(counts, key))
-    }
-
-
-def _object(value: object) -> JSON:
-    return cast("JSON", value) if isinstance(value, dict) else {}  # cast: the objects of JSON have text as keys
-
-
-def _count(counts: JSON, key: str) -> int | None:
-    value = counts.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _error(error: object, model_name: str, body: str) -> ModelHTTPError | UnexpectedModelBehavior:
-    """An error that came with a status of success; some carry the status that it should have had."""
-    code = _count(_object(error), "code")
-    if code is not None and 400 <= code < 600:  # noqa: PLR2004
-        return ModelHTTPError(code, model_name, json.loads(body))
-    return UnexpectedModelBehavior(f"{model_name!r} answered with an error instead of a reply", body)
-
-
-def _text(body: str | bytes) -> str:
-    return body if isinstance(body, str) else body.decode(errors="replace")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
-from agentgraph.exceptions import UserError
 from agentgraph.providers.services import ChatProfile
 from agentgraph.settings import ModelSettings
 
 from .effort import effort_of
+from .wire import JSON
 
 __all__ = ["OpenAIModelSettings", "encode_settings", "profile_of"]
 
@@ -37,13 +37,13 @@ class OpenAIModelSettings(ModelSettings, total=False):
     """Whether the service keeps the reply."""
     openai_metadata: dict[str, str]
     """What it is kept with."""
-    openai_prediction: dict[str, Any]  # Any: JSON
+    openai_prediction: JSON
     """Text that most of the reply is expected to repeat."""
     openai_prompt_cache_key: str
     """Requests of the same key are routed to where their common beginning is cached."""
 
 
-SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "seed")
+SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias")
 PREFIX = "openai_"
 PREFIXED = frozenset(name for name in OpenAIModelSettings.__annotations__ if name.startswith(PREFIX))
 # What models that always think refuse: https://platform.openai.com/docs/guides/reasoning
@@ -57,7 +57,9 @@ NO_SYSTEM_ROLE = re.compile(r"o1-(mini|preview)")
 
 def profile_of(service: ChatProfile, model_name: str) -> ChatProfile:
     """What a service wants for one of its models: OpenAI's own have their rules wherever they are served."""
-    name = model_name.rpartition("/")[2].lower()
+    name = model_name.rpartition("/")[2].lower().removeprefix("ft:")
+    efforts = (effort for pattern, effort in service.efforts if re.search(pattern, name))
+    service = replace(service, effort=next(efforts, service.effort))
     if NO_SYSTEM_ROLE.match(name):
         service = replace(service, system_role="user")
     if THINKS_ALWAYS.match(name):
@@ -65,32 +67,24 @@ def profile_of(service: ChatProfile, model_name: str) -> ChatProfile:
     return replace(service, effort=None) if THINKS_NEVER.match(name) else service
 
 
-def encode_settings(settings: ModelSettings | None, profile: ChatProfile) -> dict[str, Any]:  # Any: JSON
-    """The fields that the settings stand for, but for those about tools.
-
-    Raises:
-        UserError: `extra_body` is no mapping.
-    """
-    given: Mapping[str, object] = dict(settings or {})
-    body: dict[str, Any] = {name: given[name] for name in SAME if name in given}  # Any: JSON
-    if "max_tokens" in given:
-        body[profile.max_tokens] = given["max_tokens"]
-    if "stop_sequences" in given:
-        body["stop"] = given["stop_sequences"]
+def encode_settings(settings: ModelSettings, profile: ChatProfile) -> JSON:
+    """The fields that the settings stand for, but for those about tools and without `extra_body`."""
+    given: Mapping[str, object] = dict(settings)
+    fields = {"max_tokens": profile.max_tokens, "stop_sequences": "stop", "seed": profile.seed}
+    fields |= {name: name for name in SAME}
+    body: JSON = {wire: given[name] for name, wire in fields.items() if name in given}
     if "thinking" in given:
         body |= _thinking(given["thinking"], profile)
-    body |= {name.removeprefix(PREFIX): given[name] for name in given if name in PREFIXED}
-    if not profile.sampling:
-        body = {name: value for name, value in body.items() if name not in SAMPLING}
-    extra = given.get("extra_body")
-    if extra is None:
-        return body
-    if not isinstance(extra, Mapping):
-        raise UserError(f"extra_body has to be a mapping, not {type(extra).__name__}")
-    return {**body, **extra}
+    body |= {name.removeprefix(profile.prefix): given[name] for name in given if _is_own(name, profile)}
+    left_out = profile.refused if profile.sampling else profile.refused | SAMPLING
+    return {name: value for name, value in body.items() if name not in left_out}
 
 
-def _thinking(asked: object, profile: ChatProfile) -> dict[str, Any]:  # Any: JSON
+def _is_own(name: str, profile: ChatProfile) -> bool:
+    return name in PREFIXED if profile.prefix == PREFIX else name.startswith(profile.prefix)
+
+
+def _thinking(asked: object, profile: ChatProfile) -> JSON:
     match profile.effort:
         case None:
             return {}
@@ -100,5 +94,9 @@ def _thinking(asked: object, profile: ChatProfile) -> dict[str, Any]:  # Any: JS
             return {"reasoning": {"max_tokens": asked} if isinstance(asked, int) else {"effort": asked}}
         case "thinking":
             return {"thinking": {"type": "enabled"}}
+        case "reasoning_format":
+            return {"reasoning_format": "parsed"}
+        case "high_or_none":
+            return {"reasoning_effort": "high" if asked else "none"}
         case _:
             assert_never(profile.effort)

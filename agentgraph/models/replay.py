@@ -19,12 +19,18 @@ WORD = re.compile(r"\s*\S+\s*|\s+")
 
 
 class ReplayedResponse(StreamedResponse):
-    """The parts of `reply` one after the other, texts word by word. Usage is guessed from `messages` and what came."""
+    """The parts of `reply` one after the other, texts word by word.
 
-    def __init__(self, reply: ModelResponse, messages: Sequence[ModelMessage], model_name: str) -> None:
+    Usage that is not given is guessed from `messages` and what came.
+    """
+
+    def __init__(
+        self, reply: ModelResponse, messages: Sequence[ModelMessage], model_name: str, usage: Usage | None = None
+    ) -> None:
         self._reply = reply
         self._messages = messages
         self._model_name = model_name
+        self._usage = usage
         self._builder = ReplyBuilder()
         self._events = self._replay()
         self._ended = False
@@ -44,7 +50,7 @@ class ReplayedResponse(StreamedResponse):
         return replace(self._reply, parts=self._builder.parts, finish_reason=None)
 
     def usage(self) -> Usage:
-        return guess_usage(self._messages, self._builder.parts)
+        return guess_usage(self._messages, self._builder.parts) if self._usage is None else self._usage
 
     @property
     def model_name(self) -> str:

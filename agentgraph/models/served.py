@@ -32,12 +32,12 @@ class ServedModel(Model):
         return self._provider.base_url
 
     def _call(self, path: str, body: JSON, settings: ModelSettings | None) -> Call:
-        """The request of a body to a path below the provider's address."""
+        """The request of a body to a path of the protocol."""
         settings = settings or {}
         return Call(
             provider=self._provider,
             model_name=self._model_name,
-            path=path,
+            path=self._provider.route(path, self._model_name),
             body=body,
             headers=settings.get("extra_headers", {}),
             timeout=settings.get("timeout"),

@@ -1,16 +1,18 @@
-"""A conversation as two sides that take turns, for protocols that take nothing else.
+"""A conversation as two sides that take turns, for protocols that take nothing else, or as what was said one by one.
 
-User and model alternate; what answers a model's calls comes first in the turn that follows; system prompts stand apart.
+What answers a model's calls comes first of all that follows it. Where sides take turns, user and model alternate and
+system prompts stand apart; else these stay in their places.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias, TypeVar, assert_never
 
 from agentgraph.messages import (
     ModelMessage,
     ModelRequest,
+    ModelRequestPart,
     ModelResponse,
     RetryPromptPart,
     SystemPromptPart,
@@ -21,10 +23,11 @@ from agentgraph.messages import (
 from .transcript import answers_call, transcript
 from .wire import JSON
 
-__all__ = ["Said", "Side", "system_prompts", "turns"]
+__all__ = ["Said", "Side", "one_by_one", "system_prompts", "turns"]
 
 Side: TypeAlias = Literal["user", "model"]
 Said: TypeAlias = UserPromptPart | ToolReturnPart | RetryPromptPart
+PartT = TypeVar("PartT", bound=ModelRequestPart)
 
 
 def turns(
@@ -58,6 +61,33 @@ def turns(
     return sides
 
 
+def one_by_one(
+    messages: Sequence[ModelMessage],
+    said: Callable[[ModelRequestPart], JSON],
+    replied: Callable[[ModelResponse], list[JSON]],
+) -> list[JSON]:
+    """All that was said, in order, with the answers to a reply's calls right after it.
+
+    Args:
+        messages: the conversation.
+        said: a part of a request as the protocol has it.
+        replied: a reply as the protocol has it.
+    """
+    wire: list[JSON] = []
+    waiting: list[ModelRequestPart] = []
+    for message in transcript(messages):
+        match message:
+            case ModelRequest():
+                waiting += message.parts
+            case ModelResponse():
+                wire += map(said, _answers_first(waiting))
+                waiting = []
+                wire += replied(message)
+            case _:
+                assert_never(message)
+    return [*wire, *map(said, _answers_first(waiting))]
+
+
 def system_prompts(messages: Sequence[ModelMessage]) -> list[str]:
     """The system prompts of the whole conversation that are not blank, in order."""
     requests = (message for message in messages if isinstance(message, ModelRequest))
@@ -66,8 +96,11 @@ def system_prompts(messages: Sequence[ModelMessage]) -> list[str]:
 
 
 def _said(parts: Sequence[Said], said: Callable[[Said], list[JSON]]) -> list[JSON]:
-    answers_first = sorted(parts, key=lambda part: not answers_call(part))
-    return [block for part in answers_first for block in said(part)]
+    return [block for part in _answers_first(parts) for block in said(part)]
+
+
+def _answers_first(parts: Sequence[PartT]) -> list[PartT]:
+    return sorted(parts, key=lambda part: not answers_call(part))  # keeps all other order
 
 
 def _add(sides: list[tuple[Side, list[JSON]]], side: Side, blocks: list[JSON]) -> None:

@@ -83,6 +83,11 @@ class Provider:
         """What paths are appended to, without a slash at its end."""
         return self._base_url
 
+    def route(self, path: str, model_name: str) -> str:
+        """Where below the base URL this service has a protocol's path for a model: at the path itself."""
+        del model_name
+        return path
+
     @property
     def client(self) -> httpx.AsyncClient:
         """The client to send with: the one given, or that of the running event loop for services of this name."""

@@ -15,13 +15,18 @@ __all__ = ["infer_provider", "settle_provider"]
 
 PROVIDERS: Mapping[str, str] = {
     "anthropic": "anthropic:AnthropicProvider",
+    "azure": "azure:AzureProvider",
     "bedrock": "bedrock:BedrockProvider",
     "cohere": "cohere:CohereProvider",
     "deepseek": "deepseek:DeepSeekProvider",
     "google-gla": "google_gla:GoogleGLAProvider",
     "google-vertex": "google_vertex:GoogleVertexProvider",
+    "groq": "groq:GroqProvider",
+    "mistral": "mistral:MistralProvider",
 }
 """Services with a provider class of their own, as `module:class` below this package."""
+TABLE = "openai:OpenAIProvider"
+"""The class of all other services, which takes their name."""
 
 
 def infer_provider(name: str) -> Provider:
@@ -30,16 +35,10 @@ def infer_provider(name: str) -> Provider:
     Raises:
         UserError: no provider has the name, or the environment lacks its key.
     """
-    if name in PROVIDERS:
-        module, _, class_name = PROVIDERS[name].partition(":")
-        made: Callable[[], Provider] = getattr(import_module(f"{__package__}.{module}"), class_name)
-        return made()
-    if name not in SERVICES:
+    if name not in PROVIDERS and name not in SERVICES:
         known = ", ".join(sorted({*PROVIDERS, *SERVICES}))
         raise UserError(f"there is no provider {name!r}; there are {known}")
-    from .openai import OpenAIProvider
-
-    return OpenAIProvider(service=name)
+    return _made(name, {})
 
 
 def settle_provider(provider: str | Provider, known: Collection[str], options: Mapping[str, object]) -> Provider:
@@ -60,9 +59,13 @@ def settle_provider(provider: str | Provider, known: Collection[str], options: M
         return provider
     if provider not in known:
         raise UserError(f"{provider!r} does not speak the protocol of this model; {', '.join(known)} would")
-    module, _, class_name = PROVIDERS[provider].partition(":")
+    return _made(provider, given)
+
+
+def _made(name: str, given: Mapping[str, object]) -> Provider:
+    module, _, class_name = PROVIDERS.get(name, TABLE).partition(":")
     made: Callable[..., Provider] = getattr(import_module(f"{__package__}.{module}"), class_name)
-    unknown = [name for name in given if name not in signature(made).parameters]
+    unknown = [option for option in given if option not in signature(made).parameters]
     if unknown:
-        raise UserError(f"{provider!r} takes no {', '.join(unknown)}: make a {class_name} of what it takes")
-    return made(**given)
+        raise UserError(f"{name!r} takes no {', '.join(unknown)}: make a {class_name} of what it takes")
+    return made(**given) if name in PROVIDERS else made(service=name, **given)

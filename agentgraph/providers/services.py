@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["SERVICES", "ChatProfile", "Service", "SystemRole"]
+__all__ = ["SERVICES", "ChatProfile", "Effort", "Service", "SystemRole"]
 
 SystemRole = Literal["system", "developer", "user"]
+Effort = Literal["reasoning_effort", "reasoning", "thinking", "reasoning_format", "high_or_none"]
+"""How thinking is asked for: by the field of this name, or by a `reasoning_effort` that is all or nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +26,29 @@ class ChatProfile:
     """Whose words system prompts are."""
     tool_choice_required: bool = True
     """Whether a call of some tool can be demanded."""
+    required: Literal["required", "any"] = "required"
+    """The word that demands one."""
     allowed_tools: bool = False
     """Whether a choice among several tools can be sent; otherwise only those are offered."""
+    call_id_length: int | None = None
+    """The letters and digits that the id of a call consists of; None: it may be any text."""
+    user_after_tools: bool = True
+    """Whether the user may speak right after a tool has; otherwise the model says a word in between."""
+    media: Literal["files", "urls", "images"] = "files"
+    """How audio and documents are sent: as files, as addresses (which may hold the bytes), or not at all."""
+    seed: Literal["seed", "random_seed"] = "seed"
+    """The field of the seed."""
+    refused: frozenset[str] = frozenset()
+    """Common settings that the service does not know, and refuses."""
+    prefix: str = "openai_"
+    """What the names of the service's own settings begin with."""
     sampling: bool = True
     """Whether temperature and its like are taken."""
-    effort: Literal["reasoning_effort", "reasoning", "thinking"] | None = "reasoning_effort"
-    """The field that asks for thinking; None if there is none."""
-    thinking_back: Literal["reasoning_content", "reasoning", "reasoning_details"] | None = None
+    effort: Effort | None = "reasoning_effort"
+    """How thinking is asked for; None if it cannot be."""
+    efforts: tuple[tuple[str, Effort | None], ...] = ()
+    """The same by patterns that names of models hold; the first that fits wins over `effort`."""
+    thinking_back: Literal["reasoning_content", "reasoning", "reasoning_details", "content"] | None = None
     """The field that earlier thinking is sent back in; None: it is left out."""
     stream_usage: bool = True
     """Whether a stream reports usage only if asked to."""
@@ -75,12 +93,44 @@ SERVICES: Mapping[str, Service] = {
         chat=ChatProfile(thinking_back="reasoning_content"),
     ),
     "github": Service(base_url="https://models.github.ai/inference", key="GITHUB_API_KEY"),
+    "groq": Service(
+        base_url="https://api.groq.com/openai/v1",
+        key="GROQ_API_KEY",
+        base_url_variable="GROQ_BASE_URL",
+        chat=ChatProfile(
+            max_tokens="max_completion_tokens",
+            media="images",
+            prefix="groq_",
+            # https://console.groq.com/docs/openai: what is not supported is refused.
+            refused=frozenset({"logit_bias"}),
+            # https://console.groq.com/docs/reasoning
+            efforts=(("gpt-oss", "reasoning_effort"), ("qwen|deepseek-r1", "reasoning_format"), ("", None)),
+        ),
+    ),
     "huggingface": Service(base_url="https://router.huggingface.co/v1", key="HF_TOKEN"),
     "litellm": Service(
         base_url="http://localhost:4000",
         key="LITELLM_API_KEY",
         key_required=False,
         base_url_variable="LITELLM_BASE_URL",
+    ),
+    "mistral": Service(
+        base_url="https://api.mistral.ai/v1",
+        key="MISTRAL_API_KEY",
+        base_url_variable="MISTRAL_BASE_URL",
+        # https://docs.mistral.ai/api/endpoint/chat; fields that are not there are refused.
+        chat=ChatProfile(
+            required="any",
+            call_id_length=9,
+            user_after_tools=False,
+            media="urls",
+            seed="random_seed",
+            prefix="mistral_",
+            refused=frozenset({"logit_bias"}),
+            efforts=(("magistral|mistral-(small|medium)", "high_or_none"), ("", None)),
+            thinking_back="content",
+            stream_usage=False,
+        ),
     ),
     "moonshot": Service(
         base_url="https://api.moonshot.ai/v1",

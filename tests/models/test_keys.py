@@ -14,12 +14,17 @@ from agentgraph.models.anthropic import AnthropicModel
 from agentgraph.models.bedrock import BedrockConverseModel
 from agentgraph.models.cohere import CohereModel
 from agentgraph.models.gemini import GeminiModel
+from agentgraph.models.groq import GroqModel
+from agentgraph.models.mistral import MistralModel
 from agentgraph.models.openai import OpenAIModel
 from agentgraph.providers import Provider, RetrySettings
 from agentgraph.providers.anthropic import AnthropicProvider
+from agentgraph.providers.azure import AzureProvider
 from agentgraph.providers.bedrock import BedrockProvider
 from agentgraph.providers.cohere import CohereProvider
 from agentgraph.providers.google_gla import GoogleGLAProvider
+from agentgraph.providers.groq import GroqProvider
+from agentgraph.providers.mistral import MistralProvider
 from agentgraph.providers.openai import OpenAIProvider
 from agentgraph.settings import ModelSettings
 from tests.models.bedrock_service import event_frame, exception_frame, frames_reply
@@ -39,6 +44,19 @@ MakeModel = Callable[[str], Model]
 
 def chat(url: str) -> Model:
     return OpenAIModel("gpt-4o", provider=OpenAIProvider(api_key=KEY, base_url=url, max_retries=ONCE))
+
+
+def groq(url: str) -> Model:
+    return GroqModel("llama-3.3-70b-versatile", provider=GroqProvider(api_key=KEY, base_url=url, max_retries=ONCE))
+
+
+def mistral(url: str) -> Model:
+    return MistralModel("mistral-large-latest", provider=MistralProvider(api_key=KEY, base_url=url, max_retries=ONCE))
+
+
+def azure(url: str) -> Model:
+    provider = AzureProvider(api_key=KEY, azure_endpoint=url, api_version="2024-10-21", max_retries=ONCE)
+    return OpenAIModel("gpt-4o", provider=provider)
 
 
 def gemini(url: str) -> Model:
@@ -70,11 +88,12 @@ def bedrock_by_key(url: str) -> Model:
     return BedrockConverseModel("amazon.nova-lite-v1:0", provider=provider)
 
 
-CLIENTS = [chat, gemini, cohere, claude, bedrock, bedrock_by_key]
+CLIENTS = [chat, azure, groq, mistral, gemini, cohere, claude, bedrock, bedrock_by_key]
 """A client of each protocol, for the service at an address."""
 
 FAILURES = {
     "status": json_reply({"error": {"message": ECHO}}, 401),
+    "refused": json_reply({"error": {"code": "tool_use_failed", "message": ECHO}}, 400),
     "status as text": Reply((ECHO.encode(),), 403, HTML),
     "busy": json_reply(ECHO, 429),
     "redirect": Reply((), 302, {"location": f"http://127.0.0.1/{KEY}"}),

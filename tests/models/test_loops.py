@@ -14,6 +14,8 @@ from agentgraph.exceptions import UnexpectedModelBehavior
 from agentgraph.model import Model
 from agentgraph.models.cohere import CohereModel
 from agentgraph.models.gemini import GeminiModel
+from agentgraph.models.groq import GroqModel
+from agentgraph.models.mistral import MistralModel
 from agentgraph.models.openai import OpenAIModel
 from tests.models.conversation import streamed
 from tests.models.local_server import LocalServer, Reply, chat_events, chat_reply, event_reply, json_reply
@@ -28,25 +30,39 @@ TEXTS = ("It is ", "4 degrees.")
 
 @dataclass(frozen=True)
 class Protocol:
-    """A client, and what its service answers: a call of `weather` with the id `c1`, then the text."""
+    """A client, and what its service answers: a call of `weather`, then the text."""
 
     client: Callable[[str], Model]
     plain: tuple[Reply, Reply]
     streamed: tuple[Reply, Reply]
+    call_id: str = "c1"
 
     def model(self, server: LocalServer) -> Model:
         return self.client(server.url)
 
 
 def chat() -> Protocol:
+    return completions(lambda url: OpenAIModel("gpt-4o", api_key=KEY, base_url=url))
+
+
+def groq() -> Protocol:
+    return completions(lambda url: GroqModel("openai/gpt-oss-120b", api_key=KEY, base_url=url))
+
+
+def mistral() -> Protocol:
+    return completions(lambda url: MistralModel("mistral-large-latest", api_key=KEY, base_url=url), "abcDEF123")
+
+
+def completions(client: Callable[[str], Model], call_id: str = "c1") -> Protocol:
     function = {"name": "weather", "arguments": json.dumps(CITY)}
-    call = {"tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": function}]}
+    call = {"tool_calls": [{"index": 0, "id": call_id, "type": "function", "function": function}]}
     whole = {"choices": [{"message": {"role": "assistant", **call}, "finish_reason": "tool_calls"}]}
     events: list[JSON] = [{"choices": [{"delta": call}]}, {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}]
     return Protocol(
-        lambda url: OpenAIModel("gpt-4o", api_key=KEY, base_url=url),
+        client,
         (json_reply(whole), chat_reply("".join(TEXTS))),
         (event_reply(*events), event_reply(*chat_events(*TEXTS))),
+        call_id,
     )
 
 
@@ -95,7 +111,7 @@ def cohere() -> Protocol:
     )
 
 
-PROTOCOLS = [chat, gemini, cohere]
+PROTOCOLS = [chat, groq, mistral, gemini, cohere]
 protocols = pytest.mark.parametrize("protocol", [make() for make in PROTOCOLS], ids=[p.__name__ for p in PROTOCOLS])
 
 
@@ -134,7 +150,7 @@ async def test_the_answer_to_a_call_reaches_the_service(server: LocalServer, pro
     await forecaster(protocol.model(server))[0].run("Weather in Oslo?")
     second = server.requests[1].body.decode()
     assert "4 degrees" in second
-    assert second.count('"c1"') == 2
+    assert second.count(f'"{protocol.call_id}"') == 2
 
 
 @protocols

@@ -94,6 +94,7 @@ def test_a_library_that_a_client_misses_is_named(monkeypatch: pytest.MonkeyPatch
     table = {**protocols(), "groq": "openai:OpenAIModel"}
     monkeypatch.setattr("agentgraph.models.infer.protocols", lambda: table)
     monkeypatch.delitem(sys.modules, "agentgraph.models.openai")
+    monkeypatch.delitem(sys.modules, "agentgraph.models.chat")
     monkeypatch.setitem(sys.modules, "tenacity", None)
     monkeypatch.delitem(sys.modules, "agentgraph.models.http")
     with pytest.raises(ModuleNotFoundError, match="tenacity"):

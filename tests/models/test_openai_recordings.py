@@ -19,9 +19,9 @@ from tests.models.replaying import check, check_cuts, events_of, streams
 
 # Where our reading differs from `expected`, and why.
 ARGUED = {
-    # message.content begins with `<think>` and is cut off by the token limit before any `</think>`. The reference
-    # client drops the tag and calls the rest text; we hand on the text as the service sent it.
-    "huggingface-20511551": {"text"},
+    # message.content begins with `<think>` and is cut off by the token limit before any `</think>`, so all of it is
+    # thinking. The reference client drops the tag and calls the rest text.
+    "huggingface-20511551": {"text", "thinking"},
 }
 
 

@@ -9,10 +9,14 @@ from hypothesis import given, strategies as st
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
 from agentgraph.messages import ModelResponse, ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
-from agentgraph.models.openai_reply import ChatReply, decode
+from agentgraph.models.openai_reply import ChatReply, decode as decode_into
 from agentgraph.usage import Usage
 
 JSON = dict[str, Any]  # Any: JSON
+
+
+def decode(body: str | bytes, model_name: str) -> tuple[ModelResponse, Usage]:
+    return decode_into(body, ChatReply(model_name))
 
 
 def decoded(message: JSON, **fields: object) -> ModelResponse:

@@ -109,7 +109,7 @@ def test_a_model_takes_a_service_a_provider_or_neither() -> None:
     assert OpenAIModel("x", provider=Provider("mine", "http://h/v1")).system == "mine"
     with pytest.raises(UserError, match="api_key, base_url beside a provider object"):
         OpenAIModel("x", provider=OpenAIProvider(api_key=SECRET), api_key=SECRET, base_url="http://h")
-    with pytest.raises(UserError, match="no provider 'nowhere'"):
+    with pytest.raises(UserError, match="'nowhere' does not speak"):
         OpenAIModel("x", provider="nowhere")
 
 
