@@ -36,8 +36,12 @@ def test_agents_of_one_service_share_a_connection(server: LocalServer) -> None:
 
 def test_sync_runs_in_threads_use_no_more_connections_than_there_are_threads(server: LocalServer) -> None:
     agent = asking(server)
+
+    def ask(prompt: str) -> str:
+        return agent.run_sync(prompt).data
+
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: agent.run_sync("Hi").data, range(32)))
+        found = list(pool.map(ask, ["Hi"] * 32))
     assert (found, len(server.requests)) == (["Hello."] * 32, 32)
     assert 1 <= server.connections <= 4
 

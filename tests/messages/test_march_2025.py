@@ -138,7 +138,7 @@ FIELDS = {
 
 
 def written(kind: type) -> str:
-    shown = []
+    shown = list[str]()
     for field in fields(kind):
         default = "=…" if field.default_factory is not MISSING else f"={field.default!r}"
         required = field.default is MISSING and field.default_factory is MISSING
