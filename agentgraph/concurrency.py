@@ -154,22 +154,31 @@ def run_sync(function: Callable[[], Awaitable[T]]) -> T:
     """
     level, portal = _portal()
     finished = threading.Event()
+    escaped = list[BaseException]()
 
-    async def main() -> T:
+    async def main() -> list[T]:
         _level.set(level)
         try:
-            return await function()
+            return [await function()]
+        except (Exception, anyio.get_cancelled_exc_class()):
+            raise
+        except BaseException as error:  # noqa: BLE001 - such as SystemExit: it would end the portal, for all its users
+            escaped.append(error)
+            return []
         finally:
             finished.set()
 
     future = portal.start_task_soon(main)
     try:
-        return future.result()
+        values = future.result()
     except BaseException:
         if not finished.is_set():
             future.cancel()
             finished.wait()
         raise
+    if escaped:
+        raise escaped[0]
+    return values[0]
 
 
 def _portal() -> tuple[int, BlockingPortal]:

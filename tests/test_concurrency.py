@@ -199,6 +199,15 @@ class TestRunSync:
         with pytest.raises(KeyError, match="x"):
             run_sync(partial(fail, KeyError("x")))
 
+    def test_what_ends_a_program_does_not_end_the_calls_to_come(self) -> None:
+        async def leave() -> None:
+            await checkpoint()
+            sys.exit(3)
+
+        with pytest.raises(SystemExit):
+            run_sync(leave)
+        assert run_sync(where) == ("kept", "agentgraph-0")
+
     def test_from_threads(self) -> None:
         seen: list[tuple[str, str]] = []
         threads = [in_thread(lambda: seen.append(run_sync(where))) for _ in range(4)]
