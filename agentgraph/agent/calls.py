@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from pydantic import Field, TypeAdapter
+from pydantic_core import to_json
 
 from agentgraph.context import CallScope
-from agentgraph.exceptions import ApprovalRequired, CallDeferred, RunWaiting, UserError
-from agentgraph.graph import Once
+from agentgraph.exceptions import ApprovalRequired, CallDeferred, RunFenced, RunWaiting, StoreError, UserError
+from agentgraph.graph import JournalKind, Once, stage
 from agentgraph.messages import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
@@ -23,10 +25,10 @@ from agentgraph.messages import (
 from agentgraph.tools import run_call
 from agentgraph.usage import Usage
 
-from .answers import ToolApproved, ToolDenied, ToolValue, about, read_answer
+from .answers import Reason, ToolApproved, ToolDenied, ToolValue, about, read_answer
 from .config import AgentContext, run_context
 from .decide import Call
-from .events import emitted_call
+from .events import CallStarted, emitted_call
 
 __all__ = ["Answer", "Tell", "run_calls"]
 
@@ -73,53 +75,62 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
 
 
 def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOutcome]:
-    identity = [call.part.tool_name, call.part.args_as_json_str()]
-
     async def run() -> CallOutcome:
         outcome = await _run(ctx, call, once)
         finished(call.position, outcome.part)
         return outcome
 
-    once = Once(str(call.position), run, adapter=_adapter(), identity=identity)
+    once = _identified(Once(str(call.position), run, adapter=_adapter()), call.part)
     return once
 
 
 async def _run(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> CallOutcome:
-    part = call.part
-    stored = ctx.journal.answer(once.key, once.digest())
-    match None if stored is None else read_answer(stored):
-        case ToolDenied(content) | ToolValue(content):
-            return CallOutcome(ToolReturnPart(part.tool_name, content, part.tool_call_id))
-        case ToolApproved(args=args):
-            return await _attempt(
-                ctx, replace(call, part=replace(part, args=part.args if args is None else args)), once
-            )
-        case None:
-            tool = ctx.deps.toolbox.tools[part.tool_name]
-            if tool.requires_approval and tool.accepts(part):
-                ctx.journal.ask(once.key, about("approval", part), once.digest())
-            return await _attempt(ctx, call, once)
+    """Make the call, or ask about it; what was asked about it before, and answered, holds."""
+    part, answers = call.part, 0
+    while (stored := ctx.journal.answer(stage(once.key, answers), _identified(once, part).digest())) is not None:
+        match read_answer(stored):
+            case ToolDenied(content) | ToolValue(content):
+                return CallOutcome(ToolReturnPart(part.tool_name, content, part.tool_call_id))
+            case ToolApproved(args=args):
+                part = part if args is None else replace(part, args=args)
+                answers += 1
+    here = replace(_identified(once, part), key=stage(once.key, answers))
+    ctx.journal.ask_on(here.key, here.digest())
+    return await _attempt(ctx, replace(call, part=part), here, approved=answers > 0)
 
 
-async def _attempt(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> CallOutcome:
-    after_crash = ctx.deps.toolbox.tools[call.part.tool_name].after_crash
-    if after_crash != "retry":
-        await ctx.journal.begin_call(replace(once, after_crash=after_crash), about("unknown outcome", call.part))
-    approved = ctx.journal.answer(once.key, once.digest()) is not None
+async def _attempt(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome], *, approved: bool) -> CallOutcome:
+    part, tool = call.part, ctx.deps.toolbox.tools[call.part.tool_name]
+
+    def ask(reason: Reason) -> NoReturn:
+        ctx.journal.ask(once.key, about(reason, part), once.digest())
+
+    # Arguments that do not fit go back to the model: nobody is asked about them, and nothing happens.
+    asks, marked = tool.requires_approval and not approved, tool.after_crash != "retry"
+    if (asks or marked) and tool.accepts(part):
+        if asks:
+            ask("approval")
+        await ctx.journal.begin_call(replace(once, after_crash=tool.after_crash), about("unknown outcome", part))
     try:
-        return await _make(ctx, call.position, call.part, approved=approved)
-    except ApprovalRequired:
-        ctx.journal.ask(once.key, about("approval", call.part), once.digest())
+        return await _make(ctx, call.position, part, approved=approved)
+    except ApprovalRequired as required:
+        if approved:
+            message = (
+                f"tool {tool.name!r} asks for approval of a call that was approved: "
+                "let it ask only if `ctx.tool_call_approved` is False"
+            )
+            raise UserError(message) from required
+        ask("approval")
     except CallDeferred:
-        ctx.journal.ask(once.key, about("deferred", call.part), once.digest())
+        ask("deferred")
 
 
 async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, approved: bool) -> CallOutcome:
     toolbox = ctx.deps.toolbox
     name = part.tool_name
     # The call gets a usage of its own, so that what it adds can be told, journaled and counted exactly once.
-    before = ctx.state.usage
-    usage = before + Usage()
+    before = ctx.state.usage + Usage()
+    usage = before + _spent(ctx, position)
     here = replace(
         run_context(ctx),
         usage=usage,
@@ -132,15 +143,43 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
     )
     work = partial(run_call, toolbox.tools[name], part, here, default_timeout=toolbox.timeout)
     try:
-        answer = await (emitted_call(ctx, part, work) if ctx.outlet.observers else work())
-    except RunWaiting as waiting:
-        if here.scope is None or waiting.run_id not in here.scope.children:
+        if ctx.outlet.observers:
+            answer = await emitted_call(ctx, CallStarted(part, here.idempotency_key), work)
+        else:
+            answer = await work()
+    except BaseException as error:
+        await _count_failed(ctx, position, _difference(usage, before))
+        if isinstance(error, RunWaiting) and (here.scope is None or error.run_id not in here.scope.children):
             raise UserError(
-                f"tool {name!r} runs an agent that waits for answers (run {waiting.run_id!r}): "
+                f"tool {name!r} runs an agent that waits for answers (run {error.run_id!r}): "
                 "give that agent's run `parent=ctx`, so that it is found again when they come"
-            ) from waiting
+            ) from error
         raise
     return CallOutcome(answer, None if usage == before else _difference(usage, before))
+
+
+async def _count_failed(ctx: AgentContext[Any], position: int, used: Usage) -> None:
+    """Count what a call has used that did not end: now, and in the attempt that makes it again."""
+    if used == Usage():
+        return
+    ctx.state.usage.incr(used)
+    with suppress(StoreError, RunFenced):  # what ended the call is what the caller must hear of
+        await ctx.journal.note(JournalKind.DONE, *_noted(position), to_json(used))
+
+
+def _spent(ctx: AgentContext[Any], position: int) -> Usage:
+    """What earlier attempts of the call have used that did not end."""
+    row = ctx.journal.row(*_noted(position))
+    return Usage() if row is None else _usage_adapter().validate_json(row.value)
+
+
+def _noted(position: int) -> tuple[str, str]:
+    return f"{position} used", "usage"
+
+
+def _identified(once: Once[CallOutcome], part: ToolCallPart) -> Once[CallOutcome]:
+    """As a call of these arguments: they may be other ones than the model gave."""
+    return replace(once, identity=[part.tool_name, part.args_as_json_str()])
 
 
 def _scope(ctx: AgentContext[Any], position: int) -> CallScope | None:
@@ -167,3 +206,8 @@ def _less(after: int | None, before: int | None) -> int | None:
 @cache
 def _adapter() -> TypeAdapter[CallOutcome]:
     return TypeAdapter(CallOutcome)
+
+
+@cache
+def _usage_adapter() -> TypeAdapter[Usage]:
+    return TypeAdapter(Usage)

@@ -69,6 +69,8 @@ class CallStarted:
     """A tool is about to be called."""
 
     part: ToolCallPart
+    idempotency_key: str | None = None
+    """The same for every attempt of one call, as in `RunContext`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,9 +126,8 @@ def _end_of(request: RequestStarted, response: StreamedResponse | None, error: B
     return RequestEnded(request, response.get(), response.usage(), error)
 
 
-async def emitted_call(ctx: AgentContext[Any], part: ToolCallPart, work: Callable[[], Awaitable[Answer]]) -> Answer:
+async def emitted_call(ctx: AgentContext[Any], call: CallStarted, work: Callable[[], Awaitable[Answer]]) -> Answer:
     """Do the work of a call, and emit that it began and how it ended."""
-    call = CallStarted(part)
     ctx.emit(call)
     try:
         answer = await work()

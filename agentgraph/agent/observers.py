@@ -6,7 +6,9 @@ own when it is imported, which happens when an agent first needs it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import singledispatch
 from importlib import import_module
@@ -15,7 +17,7 @@ from agentgraph.exceptions import UserError
 from agentgraph.graph import Observer
 from agentgraph.model import Model
 
-__all__ = ["Observable", "Observed", "observers_for", "observers_of"]
+__all__ = ["Observable", "Observed", "observed_by", "observers_for", "observers_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,19 @@ class _Default:
 
 _default = _Default()
 
+_beside: ContextVar[tuple[Observer, ...]] = ContextVar("_beside", default=())
+"""Who observes the runs that begin here, whatever their agents say."""
+
+
+@contextmanager
+def observed_by(observer: Observer) -> Generator[None]:
+    """Let `observer` observe all agents' runs that begin inside the block, in its tasks and threads too."""
+    token = _beside.set((*_beside.get(), observer))
+    try:
+        yield
+    finally:
+        _beside.reset(token)
+
 
 class Observable:
     """What says how its runs are observed."""
@@ -52,11 +67,14 @@ class Observable:
 def observers_for(instrument: object, observed: Observed) -> Sequence[Observer]:
     """The observers of one run of an agent with this `instrument`; None: what `instrument_all` said.
 
+    Those of the blocks around (`observed_by`) come after them.
+
     Raises:
         UserError: nothing that observes is known by such a value, or it lacks a library.
     """
     chosen = _default.instrument if instrument is None else instrument
-    return () if chosen is None or chosen is False else observers_of(chosen, observed)
+    own = () if chosen is None or chosen is False else observers_of(chosen, observed)
+    return (*own, *_beside.get())
 
 
 @singledispatch
