@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from agentgraph.exceptions import RunWaiting, UserError
 from agentgraph.graph import Question, RunRecord, Store, open_questions
 from agentgraph.messages import ToolCallPart
+from agentgraph.tools import Tool
 
 __all__ = ["Reason", "ToolApproved", "ToolDenied", "ToolRequest", "ToolValue", "hand_in", "read_answer", "requests_of"]
 
@@ -89,24 +91,64 @@ def requests_of(run_id: str, questions: Sequence[object]) -> list[object]:
 def read_answer(answer: bytes) -> ToolApproved | ToolDenied | ToolValue:
     """An answer out of the journal.
 
-    Raises:
-        ValidationError: it was not handed in by an agent (pydantic's).
+    One that was stored without an agent's help is taken for what the call is to return.
     """
-    return _answer_adapter().validate_json(answer)
+    try:
+        return _answer_adapter().validate_json(answer)
+    except ValidationError:
+        return ToolValue(from_json(answer))
 
 
-async def hand_in(store: Store, record: RunRecord, answers: Mapping[str, Any]) -> None:
+async def hand_in(
+    store: Store, record: RunRecord, answers: Mapping[str, Any], tools: Mapping[str, Tool[Any]] | None = None
+) -> None:
     """Store answers to the open questions of a run, or of the runs below it that it waits for.
 
+    All of them are looked at before the first is stored. `tools` are those of the run's agent.
+
     Raises:
-        UserError: a key names no open question, or several, or the answer is about another call.
+        UserError: a key names no open question, or several; the answer is about another call, cannot be turned into
+            JSON, or has arguments that the tool does not take.
         StoreError: the store cannot be written.
     """
+    questions = await _open_now(store, record.run_id)
+    ready: list[tuple[Question, object, str | None]] = []
     for key, value in answers.items():
         answer = value if isinstance(value, ToolApproved | ToolDenied | ToolValue) else ToolValue(value)
-        question = _named(record.run_id, open_questions(await store.calls(record.run_id)), key)
-        stored = _answer_adapter().dump_python(answer, mode="json")
-        await store.answer(question.run_id, question.key, stored, answer.digest)
+        question = _named(record.run_id, questions, key)
+        _check(key, question, answer, tools if tools is not None and question.run_id == record.run_id else {})
+        ready.append((question, _plain(key, answer), answer.digest))
+    for question, stored, digest in ready:
+        await store.answer(question.run_id, question.key, stored, digest)
+
+
+async def _open_now(store: Store, run_id: str) -> list[Question]:
+    """What a run waits for; a question of a run below counts as long as it is open there."""
+    asked = open_questions(await store.calls(run_id))
+    below = {question.run_id for question in asked} - {run_id}
+    there = {(each.run_id, each.key) for below_id in below for each in open_questions(await store.calls(below_id))}
+    return [question for question in asked if question.run_id == run_id or (question.run_id, question.key) in there]
+
+
+def _check(
+    key: str, question: Question, answer: ToolApproved | ToolDenied | ToolValue, tools: Mapping[str, Tool[Any]]
+) -> None:
+    if answer.digest not in (None, question.digest):
+        raise UserError(f"{key!r} of run {question.run_id!r} is about another call than the one that was answered")
+    request = _request(question.run_id, question)
+    if not isinstance(request, ToolRequest) or not isinstance(answer, ToolApproved) or answer.args is None:
+        return
+    call = replace(request.call, args=answer.args)
+    tool = tools.get(call.tool_name)
+    if tool is not None and not tool.accepts(call):
+        raise UserError(f"tool {tool.name!r} does not take the arguments with which {key!r} was approved")
+
+
+def _plain(key: str, answer: ToolApproved | ToolDenied | ToolValue) -> object:
+    try:
+        return _answer_adapter().dump_python(answer, mode="json")
+    except ValueError as error:  # pydantic's serializer
+        raise UserError(f"the answer to {key!r} cannot be turned into JSON: {error}") from error
 
 
 def _named(run_id: str, questions: Sequence[Question], key: str) -> Question:

@@ -81,8 +81,12 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
             reply = await request_reply(ctx, await begin_request(ctx, self.request))
         return HandleResponseNode(reply)
 
-    def interrupted(self, ctx: AgentContext[DepsT]) -> ModelRequestNode[DepsT, ResultT] | None:
-        """Keep the request and what has come of the reply: it was paid. The next step asks again."""
+    def interrupted(
+        self, ctx: AgentContext[DepsT]
+    ) -> ModelRequestNode[DepsT, ResultT] | HandleResponseNode[DepsT, ResultT] | None:
+        """Keep the request and what has come of the reply: it was paid. One that is not whole is asked for again."""
+        if self._turn.reply is not None:
+            return HandleResponseNode(self._turn.reply)
         partial = self._turn.partial()
         if partial is None:
             return None
@@ -102,7 +106,8 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
             async with open_stream(ctx, prepared) as stream:
                 self._turn.open = stream
                 yield stream
-            self._turn.reply = stream.finish()
+            if not stream.stopped:
+                self._turn.reply = stream.finish()
 
 
 @dataclass

@@ -126,7 +126,7 @@ class RunSetup(Generic[ResultT]):
         run_id, conversation = options.get("run_id"), options.get("conversation")
         after = None if conversation is None else await self._turn_before(store, conversation, history)
         if after is not None:
-            history = after.restored.state.message_history
+            history = after.state.message_history
         state = AgentState(message_history=history, usage=options.get("usage") or Usage())
         parent = options.get("parent")
         stored = StoredOptions.of(options, ask.result_type, self.end_strategy)

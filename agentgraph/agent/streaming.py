@@ -8,6 +8,7 @@ from typing import Any, Generic, cast
 
 from typing_extensions import TypeVar
 
+from agentgraph.exceptions import RunCancelled
 from agentgraph.messages import (
     AgentStreamEvent,
     FinalResultEvent,
@@ -39,6 +40,8 @@ class AgentStream(Generic[DepsT, ResultT]):
         self._ctx, self._response = ctx, response
         self._source = aiter(response)
         self._finished = False
+        self.stopped = False
+        """Whether the run has given the reply up as it is: cancelled, or failed, before it was whole."""
         self._error: Exception | None = None
         self._hint: FinalResultEvent | None = None
         self._hinted = False
@@ -51,8 +54,11 @@ class AgentStream(Generic[DepsT, ResultT]):
 
         Raises:
             UsageLimitExceeded: the reply used more tokens than the run may.
+            RunCancelled: the run was cancelled, or failed, while the reply came.
             AgentRunError: the reply broke off.
         """
+        if self.stopped:
+            raise RunCancelled(self._ctx.run_id)
         if self._hint is not None:
             hint, self._hint = self._hint, None
             return hint
@@ -73,10 +79,14 @@ class AgentStream(Generic[DepsT, ResultT]):
         """What this reply has used."""
         return self._response.usage()
 
+    def stop(self) -> None:
+        """Read no more."""
+        self.stopped = True
+
     def usage(self) -> Usage:
         """The usage of the run so far, with what this reply has used."""
         used = self._ctx.state.usage
-        return used if self._finished else used + Usage(requests=1) + self._response.usage()
+        return used if self._finished or self.stopped else used + Usage(requests=1) + self._response.usage()
 
     async def stream_responses(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ModelResponse]:
         """The reply so far, again and again until it is whole; at most every `debounce_by` seconds, None: each time."""
@@ -142,5 +152,6 @@ async def open_stream(ctx: AgentContext[Any], prepared: Prepared) -> AsyncGenera
     async with AsyncExitStack() as stack:
         stream = AgentStream[Any, Any](ctx, await failing(ctx, stack.enter_async_context(asked)))
         yield stream
-        async for _ in stream:
-            pass
+        if not stream.stopped:
+            async for _ in stream:
+                pass

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
-from agentgraph.exceptions import AgentRunError, GraphRuntimeError
+from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunWaiting
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse
 from agentgraph.model import ModelRequestParameters
 from agentgraph.tools import prepare
 from agentgraph.usage import Usage
 
+from .answers import tell_requests
 from .config import AgentContext, RunConfig, run_context
 from .events import RequestStarted, emitted_request
 from .state import FinalResult
@@ -41,6 +42,10 @@ class OpenReply(Protocol):
         """What it has used."""
         ...
 
+    def stop(self) -> None:
+        """Read no more of it."""
+        ...
+
 
 @dataclass
 class Turn:
@@ -53,8 +58,11 @@ class Turn:
     outcome: ModelRequest | FinalResult[Any] | None = None
 
     def partial(self) -> tuple[ModelResponse, Usage] | None:
-        """What has come of a reply that will not be read to its end; None if nothing has."""
-        if self.open is None or not self.open.response.parts:
+        """What has come of a reply that will not be read to its end; None if there is no such reply."""
+        if self.open is None:
+            return None
+        self.open.stop()
+        if not self.open.response.parts and self.open.so_far() == Usage():
             return None
         return replace(self.open.response, state="interrupted"), self.open.so_far()
 
@@ -140,6 +148,9 @@ async def failing(ctx: AgentContext[Any], work: Awaitable[T]) -> T:
         return await work
     except Exception as error:
         ctx.failure = error
+        if isinstance(error, RunWaiting):
+            error.run_id = ctx.run_id
+            tell_requests(error)
         if isinstance(error, AgentRunError):
             error.messages = error.messages or tuple(ctx.state.message_history)
         raise

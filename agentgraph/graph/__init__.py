@@ -12,11 +12,22 @@ from .lifecycle import Status
 from .lineage import fork, lineage
 from .node import BaseNode, Edge, End
 from .options import GraphRunOptions
-from .questions import Question, open_questions
+from .questions import Question, open_questions, stage
 from .recorder import Ended, RunInfo
 from .run import GraphRun, GraphRunResult
 from .scheduler import Execution, Scheduler
-from .store import Commit, JournalRecord, NewRun, Owner, RunFilter, RunRecord, Settlement, StepRecord, Store
+from .store import (
+    Commit,
+    JournalKind,
+    JournalRecord,
+    NewRun,
+    Owner,
+    RunFilter,
+    RunRecord,
+    Settlement,
+    StepRecord,
+    Store,
+)
 
 __all__ = [
     "AfterCrash",
@@ -34,6 +45,7 @@ __all__ = [
     "GraphRunContext",
     "GraphRunOptions",
     "GraphRunResult",
+    "JournalKind",
     "JournalRecord",
     "NewRun",
     "Observer",
@@ -56,4 +68,5 @@ __all__ = [
     "fork",
     "lineage",
     "open_questions",
+    "stage",
 ]

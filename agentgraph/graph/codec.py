@@ -80,13 +80,36 @@ class Codec:
             DecodeError: a row does not fit the code.
             RunNotResumable: the pending node is not in the graph any more.
         """
+        reader = _Reader(self, run_id, steps[-1].seq if steps else -1)
+        fold = self._folded(run_id, steps)
+        values, ledger = self._state(reader, fold, state)
+        pending = reader.pending(fold, ledger.lists)
+        ledger.inputs = {} if isinstance(pending, End) else self._inputs(pending, fold.fields)
+        return Restored(values, pending, ledger)
+
+    def follow(self, run_id: str, steps: Sequence[StepRecord], state: bytes) -> tuple[Any, Ledger]:
+        """Read the state that a run left, for another one to go on from, whatever it ended with or at.
+
+        Returns:
+            The state, and the ledger of the run that goes on: the lists are stored, nothing else is.
+
+        Raises:
+            DecodeError: a row does not fit the code.
+        """
+        reader = _Reader(self, run_id, steps[-1].seq if steps else -1)
+        values, ledger = self._state(reader, self._folded(run_id, steps), state)
+        return values, Ledger(self, lists=ledger.lists)
+
+    def _folded(self, run_id: str, steps: Sequence[StepRecord]) -> Fold:
         fold = Fold()
         for step in steps:
             try:
                 fold.add(step.body)
             except (ValueError, KeyError, IndexError, TypeError) as error:
                 raise DecodeError(run_id, step.seq, "the body", str(error)) from error
-        reader = _Reader(self, run_id, steps[-1].seq if steps else -1)
+        return fold
+
+    def _state(self, reader: _Reader, fold: Fold, state: bytes) -> tuple[Any, Ledger]:
         small = reader.small(state)
         lists = {name: reader.appended(name, fold, small) for name in self.state.lists}
         fields = {
@@ -94,11 +117,8 @@ class Codec:
             for name, adapter in self.state.fields.items()
             if name in small or name in fold.lists
         }
-        pending = reader.pending(fold, lists)
-        inputs = {} if isinstance(pending, End) else self._inputs(pending, fold.fields)
         known = {name: small[name] for name in self.state.fields if name in small}
-        ledger = Ledger(self, small=known, lists=lists, inputs=inputs)
-        return Restored(reader.make(self.state, {**fields, **lists}), pending, ledger)
+        return reader.make(self.state, {**fields, **lists}), Ledger(self, small=known, lists=lists)
 
     def _inputs(self, node: Node, stored: Mapping[str, bytes]) -> dict[str, Input]:
         known = self.nodes[node.get_node_id()].fields.keys() & stored.keys()
@@ -131,10 +151,6 @@ class Ledger:
         body = writer.body(to, fields, {name: change for name, change in lists.items() if change is not None})
         changed = self._changed(state, whole=seq % SNAPSHOT_EVERY == 0)
         return Encoded(to, body, _object(changed) if changed else b"", _object(self.small))
-
-    def followed(self) -> Ledger:
-        """For a run that goes on from this one: the lists are stored there, nothing else is."""
-        return Ledger(self.codec, lists=self.lists)
 
     def stored(self) -> None:
         """What was encoded last is committed."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Generic, overload
 
+from pydantic import ValidationError
 from pydantic_core import to_json
 from typing_extensions import TypeVar
 
@@ -88,13 +89,17 @@ class GraphRunContext(Generic[StateT, DepsT]):
         Raises:
             RunWaiting: there is no answer yet. Let it pass: it puts the run to sleep.
             GraphRuntimeError: the run is kept nowhere, so nobody could answer.
-            ValidationError: the answer is not of this type (pydantic's).
+            ValidationError: the answer is not of this type (pydantic's); the question is open again.
         """
         digest = sha256(to_json([key, question])).hexdigest()[:32]
         answer = self.journal.answer(key, digest)
         if answer is None:
             self.journal.ask(key, question, digest)
-        return adapter_for(type).validate_json(answer)
+        try:
+            return adapter_for(type).validate_json(answer)
+        except ValidationError:  # asked anew: the run could never go on with an answer that does not fit
+            await self.journal.reopen(key, question, digest)
+            raise
 
     def emit(self, event: object) -> None:
         """Tell whoever observes the run that something happened."""

@@ -11,7 +11,8 @@ step with a single call. Whatever ends the step otherwise writes the held row fi
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from inspect import isawaitable, isroutine
@@ -21,10 +22,10 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from agentgraph.concurrency import gather, shielded
-from agentgraph.exceptions import GraphRuntimeError, RunWaiting
+from agentgraph.exceptions import GraphRuntimeError, RunFenced, RunWaiting, StoreError
 
 from .adapters import adapter_for
-from .questions import Question
+from .questions import Question, stage
 from .store import ROOT, JournalKind, JournalRecord
 
 __all__ = ["UNKNOWN", "AfterCrash", "Journal", "JournalWriter", "Once"]
@@ -52,7 +53,10 @@ class Once(Generic[T]):
     identity: object = None
     """What the digest is made of; None: the name of `fn` and `args`."""
     after_crash: AfterCrash = "retry"
-    """What becomes of it if its process died while it ran, so that its outcome is not known."""
+    """What becomes of it if its process died while it ran, so that its outcome is not known.
+
+    The answer to what `'ask'` asks is `{"returned": value}` if the call did return; any other has it made again.
+    """
 
     def digest(self) -> str:
         """Tells this call from another one under the same key."""
@@ -72,6 +76,7 @@ class Journal:
         self._rows: dict[str, JournalRecord] = {}
         self._values: dict[str, tuple[Once[Any], Any]] = {}  # what this attempt has run itself, by key
         self._held: Callable[[], JournalRecord] | None = None
+        self._answered: dict[str, str] = {}  # the questions that this attempt has had answers to, with their digests
         self.written = False
 
     def begin(self, seq: int, rows: Iterable[JournalRecord] = (), branch: str = ROOT) -> None:
@@ -79,13 +84,20 @@ class Journal:
         self.seq, self.branch, self._held = seq, branch, None
         if self._values:
             self._values = {}
+        if self._answered:
+            self._answered = {}
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 
+    def held(self) -> list[JournalRecord]:
+        """The row that is held back, if any."""
+        return [self._held()] if self._held is not None else []
+
     def take_held(self) -> list[JournalRecord]:
-        """The row that was held back, if any, for whoever ends the step without its commit."""
-        held, self._held = self._held, None
-        return [held()] if held is not None else []
+        """The same, for whoever ends the step without its commit: it is held no more."""
+        held = self.held()
+        self._held = None
+        return held
 
     async def once(self, call: Once[T]) -> T:
         """Run one call, or take its value from the journal."""
@@ -104,45 +116,75 @@ class Journal:
         if missing:
             await self._write_held()
 
-        waits: list[RunWaiting] = []
-
-        async def settle(call: Once[T]) -> list[T]:
-            known = self._known(call)
-            if known is not None:
-                return [known()]
-            try:
-                value = await self._run(call)
-            except RunWaiting as waiting:  # the others go on to their ends; then the step waits for all of its answers
-                waits.append(waiting)
-                return []
-            missing.discard(call.key)
-            if missing:
-                await self._keep(call, value)
-            elif self._write is not None:
-                self._held = partial(self._record, call, value)
-            return [value]
-
-        values = await gather([partial(settle, call) for call in calls])
-        if waits:
-            raise RunWaiting(self._run_id, [question for waiting in waits for question in waiting.questions])
+        questions: list[Question] = []
+        try:
+            values = await gather([partial(self._settle, call, missing, questions) for call in calls])
+        except BaseException:
+            await self._keep_questions(questions)
+            raise
+        if questions:
+            raise RunWaiting(self._run_id, questions)
         return [value for each in values for value in each]
 
     def answer(self, key: str, digest: str) -> bytes | None:
-        """The answer to the question that was asked under `key` about what `digest` stands for, if it is there."""
-        row = self._rows.get(key)
-        return row.value if row is not None and row.kind is JournalKind.ANSWERED and row.digest == digest else None
+        """The answer to the question that was asked under `key` about what `digest` stands for, if it is there.
+
+        Raises:
+            GraphRuntimeError: another question of this attempt was answered under the key.
+        """
+        if self._answered.get(key, digest) != digest:
+            message = f"step {self.seq} asks two questions under the key {key!r}: give each a key of its own"
+            raise GraphRuntimeError(message)
+        row = self.row(key, digest)
+        if row is None or row.kind is not JournalKind.ANSWERED:
+            return None
+        self._answered[key] = digest
+        return row.value
 
     def ask(self, key: str, about: object, digest: str) -> NoReturn:
         """Let the step wait for an answer.
 
         Raises:
             RunWaiting: always; the scheduler puts the run to sleep.
-            GraphRuntimeError: the run is kept nowhere, so nobody could answer it.
+            GraphRuntimeError: the run is kept nowhere, so nobody could answer it; or a call was made under the key.
         """
         if self._write is None:
             message = f"a run that waits for an answer ({key!r}) needs a store to be found in; give `store=`"
             raise GraphRuntimeError(message)
+        if key in self._values:
+            message = f"step {self.seq} asks under the key {key!r} of a call that it made: give each a key of its own"
+            raise GraphRuntimeError(message)
         raise RunWaiting(self._run_id, [Question(self._run_id, f"{self.branch}/{self.seq}/{key}", about, digest)])
+
+    async def reopen(self, key: str, about: object, digest: str) -> None:
+        """Take an answer back that cannot be used: the question is open again."""
+        question = Question(self._run_id, f"{self.branch}/{self.seq}/{key}", about, digest)
+        await self._store(question.row(self._run_id, self.seq, self.branch))
+
+    def ask_on(self, key: str, digest: str) -> None:
+        """Wait on where an earlier attempt asked this very question and it is still open.
+
+        Raises:
+            RunWaiting: it did.
+        """
+        row = self.row(key, digest)
+        if row is not None and row.kind is JournalKind.ASKED:
+            self.ask(key, Question.read(row).about, digest)
+
+    def row(self, key: str, digest: str) -> JournalRecord | None:
+        """What is written under the key about what `digest` stands for."""
+        row = self._rows.get(key)
+        return row if row is not None and row.digest == digest else None
+
+    async def note(self, kind: JournalKind, key: str, digest: str, value: bytes) -> None:
+        """Write something that a later attempt of the step finds by `row`; nothing where the run is kept nowhere.
+
+        Raises:
+            RunFenced, StoreError: it is not written.
+        """
+        if self._write is not None:
+            made = JournalRecord(seq=self.seq, branch=self.branch, key=key, kind=kind, digest=digest, value=value)
+            await self._store(made)
 
     def _known(self, call: Once[T]) -> Callable[[], T] | None:
         """What gives the call's value if it was run already, by this attempt or an earlier one."""
@@ -155,9 +197,31 @@ class Journal:
             return None
         return partial(_value, call, row)
 
+    async def _settle(self, call: Once[T], missing: set[str], questions: list[Question]) -> list[T]:
+        """One call of a batch: its value; or what it asks, added to `questions`."""
+        known = self._known(call)
+        if known is not None:
+            return [known()]
+        try:
+            value = await self._run(call)
+        except RunWaiting as waiting:  # the others go on to their ends; then the step waits for all of its answers
+            asked = [question for question in waiting.questions if isinstance(question, Question)]
+            if not asked:
+                raise
+            questions += asked
+            return []
+        missing.discard(call.key)
+        if missing:
+            await self._keep(call, value)
+        elif self._write is not None:
+            self._held = partial(self._record, call, value)
+        return [value]
+
     async def _run(self, call: Once[T]) -> T:
         if call.after_crash != "retry":
-            await self.begin_call(call)
+            known = await self._begin(call)
+            if known is not None:
+                return known()
         returned = call.fn(*call.args)
         pending: Any = returned  # isawaitable does not narrow a T; what fn returns when awaited is T by its own type
         value: T = await pending if isawaitable(returned) else pending
@@ -176,8 +240,9 @@ class Journal:
         if self._write is None:
             return
         digest = call.digest()
-        row = self._rows.get(call.key)
-        begun = row is not None and row.digest == digest and _outcome_unknown(row)
+        self.ask_on(call.key, digest)
+        row = self.row(call.key, digest)
+        begun = row is not None and row.kind is JournalKind.STARTED
         if begun and call.after_crash == "fail":
             message = (
                 f"call {call.key!r} of step {self.seq} was begun by a process that died, so its outcome is not known, "
@@ -186,8 +251,27 @@ class Journal:
             raise GraphRuntimeError(message)
         if begun:
             self.ask(call.key, {"reason": UNKNOWN} if about is None else about, digest)
-        started = JournalRecord(seq=self.seq, branch=self.branch, key=call.key, kind=JournalKind.STARTED, digest=digest)
-        await self._store(started)
+        await self.note(JournalKind.STARTED, call.key, digest, b"null")
+
+    async def _begin(self, call: Once[T]) -> Callable[[], T] | None:
+        """`begin_call` with what a person has said about earlier attempts; what it returned if that was said."""
+        digest, answers = call.digest(), 0
+        while (answer := self.answer(stage(call.key, answers), digest)) is not None:
+            match from_json(answer):
+                case {"returned": value}:
+                    return partial(_adapter(call).validate_json, to_json(value))
+                case _:
+                    answers += 1
+        await self.begin_call(replace(call, key=stage(call.key, answers)))
+        return None
+
+    async def _keep_questions(self, questions: Sequence[Question]) -> None:
+        """Write what was asked by calls of a batch that fails, so that they are not made again to ask again."""
+        rows = [question.row(self._run_id, self.seq, self.branch) for question in questions]
+        with suppress(StoreError, RunFenced):  # what the batch failed with is what the caller must hear of
+            for row in rows:
+                if row.key not in self._rows:  # else it was asked before, and may be answered by now
+                    await self._store(row)
 
     async def _write_held(self) -> None:
         """Write the row that was held back: with another call to come, the step's commit is no longer next."""
@@ -220,12 +304,6 @@ def _check_keys(keys: Sequence[str]) -> None:
     if len(set(keys)) < len(keys):
         message = f"the calls of one batch need a key of their own each; these keys came: {', '.join(keys)}"
         raise GraphRuntimeError(message)
-
-
-def _outcome_unknown(row: JournalRecord) -> bool:
-    if row.kind is JournalKind.ASKED:
-        return UNKNOWN in str(from_json(row.value))
-    return row.kind is JournalKind.STARTED
 
 
 def _adapter(call: Once[T]) -> TypeAdapter[T]:

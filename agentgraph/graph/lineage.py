@@ -24,15 +24,16 @@ async def lineage(store: Store, record: RunRecord, below: int | None = None) -> 
     Raises:
         RunNotFound: a run that it goes on from is gone.
     """
-    own = await store.steps(record.run_id)
-    before: list[StepRecord] = []
-    if record.origin is not None:
-        origin, at = await store.load(record.origin[0]), record.origin[1]
+    newest_first: list[list[StepRecord]] = []
+    while True:  # a conversation may have more turns than Python has frames
+        own = await store.steps(record.run_id)
+        newest_first.append([row for row in own if below is None or row.seq < below])
+        if record.origin is None:
+            return [row for rows in reversed(newest_first) for row in rows]
+        origin, at = record.origin
         forked = not own or own[0].seq != OPENING
-        if forked and below is not None and below < at:
-            return await lineage(store, origin, below)
-        before = await lineage(store, origin, at)
-    return before + [row for row in own if below is None or row.seq < below]
+        below = min(at, below) if forked and below is not None else at
+        record = await store.load(origin)
 
 
 async def fork(
@@ -57,7 +58,8 @@ async def fork(
         state |= from_json(row.state) if row.state else {}
         usage = row.usage or usage
     pending = rows[-1].outcome
-    calls = [row for row in await store.calls(record.run_id) if row.seq == at and row.kind is JournalKind.DONE]
+    finished = (JournalKind.DONE, JournalKind.LOST)
+    calls = [row for row in await store.calls(record.run_id) if row.seq == at and row.kind in finished]
     return await store.create(
         NewRun(
             run_id=run_id,

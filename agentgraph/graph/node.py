@@ -49,10 +49,10 @@ class BaseNode(ABC, Generic[StateT, DepsT, ResultT]):
         ...
 
     def interrupted(self, ctx: GraphRunContext[StateT, DepsT]) -> BaseNode[StateT, DepsT, Any] | None:
-        """What the step comes to when it is cancelled in the middle: the node to go on with, the state being changed.
+        """What the step comes to when it ends in the middle: the node to go on with, the state being changed.
 
-        The step is then committed as one that led there, and the run is cancelled. None, the default: the step did not
-        happen; when the run is resumed, this node runs again.
+        The step is then committed as one that led there, and the run is cancelled, or fails if it was an error that
+        ended the step. None, the default: the step did not happen; when the run is resumed, this node runs again.
         """
         return None
 

@@ -2,6 +2,10 @@
 
 A question stands in the journal of the step that asks it, under the key of the call or `wait_for` it belongs to. The
 answer takes the row over. Both die with the commit of the step, so an answer can come only while its step is pending.
+A call that asks once more after an answer does so under a key of its own (`stage`), so that no answer is taken for
+one to another question and none is written over.
+
+A run that waits for another one lists that one's questions in its own journal. They are answered there, not here.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from agentgraph.exceptions import UserError
 
 from .store import JournalKind, JournalRecord
 
-__all__ = ["Question", "answered", "answered_meanwhile", "open_questions", "pick_question"]
+__all__ = ["Question", "answered", "answered_meanwhile", "open_questions", "pick_question", "stage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ class Question:
         return cls(stored["run_id"], stored["key"], stored["about"], row.digest)
 
 
+def stage(key: str, answers: int) -> str:
+    """Where a call asks, or notes that it begins, after so many answers: `7`, then `7#2`, `7#3`."""
+    return key if answers == 0 else f"{key}#{answers + 1}"
+
+
 def answered(asked: JournalRecord, value: object) -> JournalRecord:
     """The row that takes over the one of a question."""
     return replace(asked, kind=JournalKind.ANSWERED, value=to_json(value))
@@ -86,4 +95,13 @@ def pick_question(run_id: str, rows: Sequence[JournalRecord], key: str, digest: 
         raise UserError(f"run {run_id!r} has no open question {key!r}; its open questions: {there_are}")
     if digest is not None and digest != asked[0].digest:
         raise UserError(f"question {key!r} of run {run_id!r} is about something else than what was answered")
+    asks = _asks(asked[0])
+    if asks not in (None, run_id):
+        raise UserError(f"question {key!r} of run {run_id!r} is asked by run {asks!r}: answer it there")
     return asked[0]
+
+
+def _asks(row: JournalRecord) -> str | None:
+    """The run that asks what stands in this row; None if it does not say."""
+    stored = from_json(row.value)
+    return stored.get("run_id") if isinstance(stored, dict) else None

@@ -38,7 +38,10 @@ class Ended:
     """A run that nobody executes, read for another one to go on from."""
 
     record: RunRecord
-    restored: Restored
+    state: Any
+    """The state that it left."""
+    ledger: Ledger
+    """For the run that goes on: the lists are stored, nothing else is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,7 @@ class Recorder:
 
         Raises:
             RunFenced: nothing was written; the claim is gone.
-        StoreError: nothing was written.
+            StoreError: nothing was written.
         """
         encoded = self.ledger.encode(turn.seq, state, turn.ran, turn.outcome)
         usage = to_json(self.usage_of(state))
@@ -145,8 +148,8 @@ class Recorder:
         with suppress(StoreError, RunFenced):
             await shielded(self.store.settle(settlement))
 
-    async def wait(self, questions: Sequence[Question], journal: Journal) -> bool:
-        """Put the run to sleep until its questions are answered; False, and still awake, if an answer came meanwhile.
+    async def wait(self, questions: Sequence[Question], journal: Journal) -> Status:
+        """Put the run to sleep until its questions are answered; `RUNNING`: it stays awake, an answer came meanwhile.
 
         Raises:
             RunFenced, StoreError: nothing was written.
@@ -156,12 +159,15 @@ class Recorder:
             run_id=run_id,
             epoch=self.record.epoch,
             event=Event.WAIT,
-            journal=journal.take_held(),
+            journal=journal.held(),
             questions=[question.row(run_id, seq, journal.branch) for question in questions],
         )
         status = await shielded(self.store.settle(settlement))
         self.held = status is Status.RUNNING
-        return not self.held
+        rows = journal.take_held()
+        for row in rows if self.held else ():
+            await shielded(self.write_journal(row))
+        return status
 
     async def reread(self) -> tuple[Restored, list[JournalRecord]]:
         """The run as it was last committed, and the journal of its pending step, answers and all.
@@ -189,7 +195,7 @@ async def create(
         RunExists, StoreError: see `Store.create`.
     """
     graph, node, state = opening
-    ledger = codec.ledger() if info.after is None else info.after.restored.ledger.followed()
+    ledger = codec.ledger() if info.after is None else info.after.ledger
     encoded = ledger.encode(OPENING, state, None, node)
     usage = to_json(usage_of(state))
     new = NewRun(

@@ -8,7 +8,8 @@ can be resumed. Without a store the same happens, and nothing is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
@@ -30,7 +31,7 @@ from .checks import END
 from .codec import Node
 from .context import GraphRunContext
 from .events import Observer, Outlet, RunEnded, RunStarted, StepEnded, StepStarted
-from .frontier import Frontier, Outcome, ready
+from .frontier import Frontier, ready
 from .journal import Journal
 from .lifecycle import Event, Status, advance
 from .lineage import lineage
@@ -57,6 +58,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
     status: Status = Status.RUNNING
     options: bytes = b"{}"
     """What the run was started with, as `RunInfo.options` had it."""
+    adopt: Callable[[StateT], None] | None = None
+    """Told of each state that is read back for a step to be taken anew."""
 
     @property
     def pending(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
@@ -76,15 +79,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         self._check_open()
         definition = self.graph.definition_of(node)
         try:
-            if node is not self.pending:
-                await self._replace(node)
-            outcome = await self._take_turn(node)
+            outcome = await self._awake(node)
             self.ctx.outlet.tell(StepEnded(self.ctx.run_id, self.ctx.seq - 1, definition.node_id, _id_of(outcome)))
-        except RunWaiting as waiting:
-            if await self._sleeps(waiting):
-                raise
-            pending = await self._again()
-            return pending if isinstance(pending, End) else await self.step(pending)
         except BaseException as error:
             await self.end(error)
             raise
@@ -97,61 +93,104 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         """Give the run up if it is still held: released, or failed by an error, or cancelled by a cancellation."""
         if self.status is not Status.RUNNING:
             return
-        if isinstance(error, RunWaiting) and await self._sleeps(error):
-            return
-        if isinstance(error, RunWaiting):
-            error = None  # an answer came meanwhile: whoever resumes the run finds it
-        if error is not None and not isinstance(error, Exception):
+        if error is None:
+            await self._settle(Event.RELEASE, None)
+        elif isinstance(error, RunWaiting) and self.recorder is not None:
+            await self._end_waiting(self.recorder, error)
+        elif isinstance(error, Exception):
+            await self._fail(error)
+        else:
             await self.cancel()
-            return
-        event = Event.RELEASE if error is None else Event.FAIL
-        await self._settle(event, None if error is None else f"{type(error).__name__}: {error}")
-        if isinstance(error, AgentRunError) and error.run_id is None:
-            error.run_id = self.ctx.run_id
-        elif isinstance(error, Exception) and not isinstance(error, AgentRunError):
-            error.add_note(f"raised in run {self.ctx.run_id!r}, step {self.ctx.seq} ({_id_of(self.pending)})")
 
     async def cancel(self) -> None:
         """Give the run up as cancelled; what the pending node has done of its turn is kept if it says so."""
         if self.status is not Status.RUNNING:
             return
-        pending = self.pending
-        kept = None if isinstance(pending, End) else pending.interrupted(self.ctx)
-        if kept is None or self.recorder is None or not await self._keep(self.recorder, pending, kept):
-            await self._settle(Event.CANCEL, None)
-
-    async def _keep(self, recorder: Recorder, node: Outcome, kept: Node) -> bool:
-        """Commit the step that was cancelled in the middle; False if that cannot be done."""
-        now = self.ctx.clock.now()
-        turn = Turn(self.ctx.seq, None if isinstance(node, End) else node, kept, now, now)
         try:
-            self.status = await recorder.commit(
-                turn, self.ctx.state, journaled=self.ctx.journal.written, status=Status.CANCELLED
-            )
-        except (StoreError, RunFenced):
-            return False
-        self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
-        return True
+            await self._keep(Status.CANCELLED)
+        finally:
+            if self.status is Status.RUNNING:
+                await self._settle(Event.CANCEL, None)
 
-    async def _sleeps(self, waiting: RunWaiting) -> bool:
-        """Put the run to sleep for what its node waits for, unless an answer came meanwhile."""
-        recorder = self.recorder
+    async def _fail(self, error: Exception) -> None:
+        """Give the run up as failed; what the pending node has done of its turn is kept as by a cancellation."""
+        where = f"run {self.ctx.run_id!r}, step {self.ctx.seq} ({_id_of(self.pending)})"
+        try:
+            if not isinstance(error, StoreError | RunFenced):  # they say that nothing can be written
+                await self._keep(Status.RUNNING)
+        finally:
+            if self.status is Status.RUNNING:
+                await self._settle(Event.FAIL, f"{type(error).__name__}: {error}")
+        if not isinstance(error, AgentRunError):
+            error.add_note(f"raised in {where}")
+        elif error.run_id is None:
+            error.run_id = self.ctx.run_id
+
+    async def _keep(self, status: Status) -> None:
+        """Commit the step that ends in the middle, if its node says what it came to and that can be written."""
+        pending, recorder = self.pending, self.recorder
+        if isinstance(pending, End) or recorder is None:
+            return
+        kept = pending.interrupted(self.ctx)
+        if kept is None:
+            return
+        now = self.ctx.clock.now()
+        with suppress(StoreError, RunFenced):
+            await self._commit(recorder, Turn(self.ctx.seq, pending, kept, now, now), status)
+            self._move_on(kept)
+            if self.status is not Status.RUNNING:
+                self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
+
+    async def _end_waiting(self, recorder: Recorder, waiting: RunWaiting) -> None:
+        """Put the run to sleep; if an answer came meanwhile it is released: whoever resumes it finds the answer."""
+        try:
+            await self._sleep(recorder, waiting)
+        except Exception as error:  # only a cancellation that somebody asked for ends the run before this
+            await self.end(error)
+            raise
+        if self.status is Status.RUNNING:
+            await self._settle(Event.RELEASE, None)
+
+    async def _sleep(self, recorder: Recorder, waiting: RunWaiting) -> None:
+        """Put the run to sleep for what its node waits for; it stays awake if an answer came meanwhile.
+
+        Raises:
+            RunCancelled: somebody asked for that.
+            RunFenced, StoreError: nothing was written.
+        """
         questions = [question for question in waiting.questions if isinstance(question, Question)]
-        if recorder is None or not await recorder.wait(questions, self.ctx.journal):
-            return False
-        self.status = advance(self.status, Event.WAIT)
+        self.status = await recorder.wait(questions, self.ctx.journal)
         waiting.run_id = self.ctx.run_id
-        self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
-        return True
+        self._check_cancelled()
+        if self.status is not Status.RUNNING:
+            self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
 
-    async def _again(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+    async def _awake(self, node: BaseNode[StateT, DepsT, ResultT]) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """The node's turn; taken anew where it waits for an answer that came before the run was asleep."""
+        while True:
+            try:
+                if node is not self.pending:
+                    await self._replace(node)
+                return await self._take_turn(node)
+            except RunWaiting as waiting:
+                if self.recorder is None:
+                    raise
+                await self._sleep(self.recorder, waiting)
+                if self.status is not Status.RUNNING:
+                    raise
+                node = await self._again(self.recorder)
+
+    async def _again(self, recorder: Recorder) -> BaseNode[StateT, DepsT, ResultT]:
         """The pending node anew, with the state as it was before the attempt that ended."""
-        assert self.recorder is not None
-        restored, rows = await self.recorder.reread()
+        restored, rows = await recorder.reread()
         self.ctx.state = restored.state
+        if self.adopt is not None:
+            self.adopt(restored.state)
         self.frontier = Frontier.at(self.ctx.seq, restored.pending)
         self.ctx.journal.begin(self.ctx.seq, rows)
-        return self.pending
+        pending = self.pending
+        assert not isinstance(pending, End)  # a step was under way
+        return pending
 
     async def _settle(self, event: Event, error: str | None) -> None:
         self.status = advance(self.status, event)
@@ -183,8 +222,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         self._move_on(node)
         self._check_cancelled()
 
-    async def _commit(self, recorder: Recorder, turn: Turn) -> None:
-        self.status = await recorder.commit(turn, self.ctx.state, journaled=self.ctx.journal.written)
+    async def _commit(self, recorder: Recorder, turn: Turn, status: Status | None = None) -> None:
+        self.status = await recorder.commit(turn, self.ctx.state, journaled=self.ctx.journal.written, status=status)
 
     def _check_cancelled(self) -> None:
         if self.status is Status.CANCELLED:
@@ -256,8 +295,8 @@ class Scheduler:
             RunNotFound, RunNotResumable, DecodeError, StoreError: it cannot be read.
         """
         assert self.store is not None
-        rows = await lineage(self.store, record)
-        return Ended(record, graph.codec.restore(record.run_id, rows, record.state))
+        state, ledger = graph.codec.follow(record.run_id, await lineage(self.store, record), record.state)
+        return Ended(record, state, ledger)
 
     async def resume(
         self,
