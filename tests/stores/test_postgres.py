@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from agentgraph.exceptions import RunFenced, StoreError
+from agentgraph.exceptions import RunBusy, RunExists, RunFenced, RunNotFound, StoreError, UserError
 from agentgraph.graph.lifecycle import Event, Status
-from agentgraph.graph.store import OPENING, RunRecord
+from agentgraph.graph.store import OPENING, JournalKind, RunRecord
 from agentgraph.stores import PostgresStore
 from agentgraph.stores.postgres_database import Database
 from tests.conformance.records import call, new_run, next_commit, settlement
@@ -35,7 +36,7 @@ def locked(place: DatabasePlace) -> Generator[None]:
 
 async def test_runs_survive_the_store(place: DatabasePlace) -> None:
     store = place.open()
-    run = await store.create(new_run(agent="a", conversation="c", parent="p", origin=("o", 3)))
+    run = await store.create(new_run(agent="a", conversation="c", parent="p"))
     await store.journal("r", run.epoch, call(0))
     await store.settle(settlement(run, Event.FAIL, error="why"))
     kept = await store.load("r"), await store.steps("r"), await store.calls("r"), await store.list()
@@ -180,6 +181,85 @@ async def test_who_is_cancelled_while_a_claim_is_refused_changes_nothing(databas
             await database.claim(run_id)
     assert await database.commit(next_commit(held)) is Status.RUNNING
     assert (await database.load("done")).status is Status.SUCCEEDED
+
+
+async def act_while_the_run_changes(place: DatabasePlace, act: Callable[[], Coroutine[object, object, object]]) -> None:
+    """The store looks at the run, then it changes, then the store wants to write it."""
+    with place.connect() as other:
+        other.execute("BEGIN")
+        other.execute("UPDATE runs SET lease_until = 1")
+        async with anyio.create_task_group() as group:
+            group.start_soon(act)
+            waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+            while not other.execute(waits).fetchall():
+                await anyio.lowlevel.checkpoint()
+            other.execute("COMMIT")
+
+
+async def test_a_run_that_changes_while_it_is_claimed_is_looked_at_again(
+    place: DatabasePlace, database: PostgresStore
+) -> None:
+    await database.settle(settlement(await database.create(new_run()), Event.RELEASE))
+    await act_while_the_run_changes(place, partial(database.claim, "r"))
+    assert (await database.load("r")).epoch == 2
+
+
+async def test_a_run_that_changes_while_it_is_cancelled_is_looked_at_again(
+    place: DatabasePlace, database: PostgresStore
+) -> None:
+    await database.settle(settlement(await database.create(new_run()), Event.RELEASE))
+    await act_while_the_run_changes(place, partial(database.cancel, "r"))
+    assert (await database.load("r")).status is Status.CANCELLED
+
+
+async def test_an_answer_that_comes_before_the_question_is_stored_keeps_the_run_awake(database: PostgresStore) -> None:
+    run = await database.create(new_run())
+    asked = call(0, "q", JournalKind.ASKED)
+    await database.journal("r", 1, asked)
+    await database.answer("r", "/0/q", {"yes": True}, "d")
+    asleep = replace(settlement(run, Event.WAIT), questions=[asked])
+    assert await database.settle(asleep) is Status.RUNNING
+    assert [(row.kind, row.value) for row in await database.calls("r")] == [(JournalKind.ANSWERED, b'{"yes":true}')]
+    assert await database.commit(next_commit(run)) is Status.RUNNING
+
+
+async def test_answers_and_sleep_are_refused_where_they_do_not_fit(database: PostgresStore) -> None:
+    run = await database.create(new_run())
+    with pytest.raises(UserError, match="no open question 'q'"):
+        await database.answer("r", "q", 1)
+    with pytest.raises(RunNotFound, match="'unknown' in PostgreSQL database"):
+        await database.answer("unknown", "q", 1)
+    with pytest.raises(RunFenced):
+        await database.settle(replace(settlement(replace(run, epoch=7), Event.WAIT), questions=[call(0)]))
+    with pytest.raises(RunFenced):
+        await database.settle(replace(settlement(replace(run, run_id="no"), Event.WAIT), questions=[call(0)]))
+
+
+async def test_one_of_many_takes_the_next_turn(place: DatabasePlace) -> None:
+    stores = [place.open() for _ in range(4)]
+    taken: list[str] = []
+
+    async def work(n: int) -> None:
+        with suppress(RunBusy):
+            taken.append((await stores[n].create(new_run(f"r{n}", conversation="c"))).run_id)
+
+    async with anyio.create_task_group() as group:
+        for n in range(4):
+            group.start_soon(work, n)
+    assert taken == [run.run_id for run in await stores[0].list()]
+    with pytest.raises(RunBusy):
+        await stores[0].create(new_run("next", conversation="c"))
+    await stores[0].commit(next_commit(await stores[0].load(taken[0])))
+    for store in stores:
+        await store.aclose()
+
+
+async def test_a_fork_has_an_id_of_its_own(database: PostgresStore) -> None:
+    await database.create(new_run())
+    made = replace(new_run(), opening=None, status=Status.PENDING, calls=[call(0)])
+    with pytest.raises(RunExists):
+        await database.create(made)
+    assert await database.calls("r") == []
 
 
 async def test_a_closed_store_refuses_everything(place: DatabasePlace) -> None:

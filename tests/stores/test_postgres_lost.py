@@ -41,6 +41,11 @@ async def store(place: DatabasePlace, proxy: Proxy) -> AsyncIterator[PostgresSto
     await made.aclose()
 
 
+def question(run_id: str) -> JournalRecord:
+    about = b'{"run_id":"%s","key":"/0/q","about":"?"}' % run_id.encode()
+    return replace(call(0, "q", JournalKind.ASKED, about), usage=b"{}")
+
+
 async def warm_up(store: PostgresStore) -> None:
     """Say every sentence once: the server is asked to learn it before it hears it for the first time."""
     run = await store.create(new_run("warm"))
@@ -50,12 +55,25 @@ async def warm_up(store: PostgresStore) -> None:
     await store.settle(settlement(replace(run, seq=1), Event.RELEASE))
     await store.claim("warm")
     await store.commit(next_commit(replace(run, seq=1, epoch=2), Status.SUCCEEDED))
+    asking = await store.create(replace(new_run("asking", conversation="warm"), calls=[call(0)]))
+    await store.settle(replace(settlement(asking, Event.WAIT), questions=[question("asking")]))
+    await store.answer("asking", "q", 1)
 
 
-@pytest.fixture(params=[None, 0, 1, 2, 3, 4])
+def loses(request: pytest.FixtureRequest, proxy: Proxy) -> Callable[[], None]:
+    return proxy.cut if request.param is None else partial(proxy.lose_answer, request.param)
+
+
+@pytest.fixture(params=[None, 0, 1])
 def lose(request: pytest.FixtureRequest, proxy: Proxy) -> Callable[[], None]:
     """Loses the connection before the server gets what is sent next, or before it delivers its n-th answer."""
-    return proxy.cut if request.param is None else partial(proxy.lose_answer, request.param)
+    return loses(request, proxy)
+
+
+@pytest.fixture(params=[None, *range(6)])
+def lose_amidst(request: pytest.FixtureRequest, proxy: Proxy) -> Callable[[], None]:
+    """The same, for what takes more answers."""
+    return loses(request, proxy)
 
 
 async def test_a_run_is_created_once(store: PostgresStore, lose: Callable[[], None]) -> None:
@@ -124,16 +142,14 @@ async def test_a_claim_given_back_is_given_back_once(store: PostgresStore, lose:
     assert (await store.claim("r")).epoch == 2
 
 
-def question(key: str = "q") -> JournalRecord:
-    return replace(call(0, key, JournalKind.ASKED, b'{"run_id":"r","key":"/0/q","about":"?"}'), usage=b"{}")
-
-
-async def test_a_run_goes_to_sleep_once_and_is_answered_once(store: PostgresStore, lose: Callable[[], None]) -> None:
+async def test_a_run_goes_to_sleep_once_and_is_answered_once(
+    store: PostgresStore, lose_amidst: Callable[[], None]
+) -> None:
     run = await store.create(new_run())
-    lose()
-    asleep = replace(settlement(run, Event.WAIT, journal=[call(0, "done")]), questions=[question()])
+    lose_amidst()
+    asleep = replace(settlement(run, Event.WAIT, journal=[call(0, "done")]), questions=[question("r")])
     assert await store.settle(asleep) is Status.WAITING
-    lose()
+    lose_amidst()
     await store.answer("r", "q", 42)
     with pytest.raises(UserError, match="answered already"):
         await store.answer("r", "q", 43)
@@ -145,23 +161,32 @@ async def test_a_run_goes_to_sleep_once_and_is_answered_once(store: PostgresStor
         await store.settle(asleep)
 
 
-async def test_a_turn_is_taken_once(store: PostgresStore, lose: Callable[[], None]) -> None:
-    lose()
+async def test_a_turn_is_taken_once(store: PostgresStore, lose_amidst: Callable[[], None]) -> None:
+    lose_amidst()
     run = await store.create(new_run(conversation="c"))
     with pytest.raises(RunBusy):
         await store.create(new_run("other", conversation="c"))
     await store.commit(next_commit(run, Status.SUCCEEDED))
-    lose()
+    lose_amidst()
     assert (await store.create(new_run("next", conversation="c", origin=("r", 1)))).epoch == 1
 
 
-async def test_a_fork_is_made_once(store: PostgresStore, lose: Callable[[], None]) -> None:
+async def test_a_fork_is_made_once(store: PostgresStore, lose_amidst: Callable[[], None]) -> None:
     made: NewRun = replace(new_run("fork"), opening=None, seq=3, status=Status.PENDING, calls=[call(3)])
-    lose()
+    lose_amidst()
     run = await store.create(made)
     assert (run.status, run.epoch, run.owner, run.seq) == (Status.PENDING, 0, None, 3)
     assert (await store.steps("fork"), await store.calls("fork")) == ([], [call(3)])
     assert (await store.claim("fork")).epoch == 1
+
+
+@pytest.mark.parametrize("answers", range(8))
+async def test_a_connection_lost_while_opening_is_told(place: DatabasePlace, answers: int) -> None:
+    with Proxy(place.server) as proxy:
+        proxy.lose_answer(answers)
+        with pytest.raises(StoreError, match="cannot be opened: it cannot be reached"):
+            PostgresStore(proxy.url, schema=place.schema)
+        await PostgresStore(proxy.url, schema=place.schema).aclose()
 
 
 async def test_reads_are_made_again(store: PostgresStore, lose: Callable[[], None]) -> None:
@@ -180,7 +205,7 @@ async def test_many_writes_are_lost_together(store: PostgresStore, proxy: Proxy)
             if n % 5 == 0:
                 proxy.lose_answer()
             group.start_soon(store.create, new_run(f"s{n}"))
-    seqs = {run.run_id: run.seq for run in await store.list() if run.run_id != "warm"}
+    seqs = {run.run_id: run.seq for run in await store.list() if run.run_id[0] in "rs"}
     assert seqs == {f"r{n}": 1 for n in range(20)} | {f"s{n}": 0 for n in range(20)}
 
 
