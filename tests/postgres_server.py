@@ -31,8 +31,10 @@ NOBODY = 65534
 SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB")
 """No test takes the machine's power away."""
 
-# The server ends when its input does, so that it outlives nobody who was killed.
-WATCH = '"$@" & server=$!; read -r _; kill -INT $server; wait $server'
+# The server ends when its owner says so, or when the owner is gone; then nobody else will tidy up.
+WATCH = (
+    'folder=$1; shift; "$@" & server=$!; read -r said; kill -INT $server; wait $server; [ "$said" ] || rm -rf "$folder"'
+)
 
 
 class PostgresServer:
@@ -59,7 +61,7 @@ class PostgresServer:
         program = [str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self._folder), "-h", ""]
         with (self._folder / "log").open("ab") as log:
             self._watch = subprocess.Popen(
-                ["sh", "-c", WATCH, "sh", *program, *settings],
+                ["sh", "-c", WATCH, "sh", str(self._folder), *program, *settings],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -78,9 +80,7 @@ class PostgresServer:
     def stop(self) -> None:
         """Shut it down; all connections end."""
         if self._watch is not None:
-            assert self._watch.stdin is not None
-            self._watch.stdin.close()
-            self._watch.wait()
+            self._watch.communicate(b"stop\n")
             self._watch = None
 
     def crash(self) -> None:
@@ -122,11 +122,11 @@ def _programs() -> Path:
 
 def _reachable(programs: Path, folder: Path) -> Path:
     """The programs where `nobody` can run them."""
-    tried = subprocess.run([programs / "postgres", "-V"], check=False, capture_output=True, cwd="/", **_user())
-    if tried.returncode == 0:
-        return programs
-    shutil.copytree(programs.parent, folder / "programs", symlinks=True)
-    return folder / "programs" / "bin"
+    try:
+        subprocess.run([programs / "postgres", "-V"], check=True, capture_output=True, cwd="/", **_user())
+    except (OSError, subprocess.CalledProcessError):
+        return Path(shutil.copytree(programs.parent, folder / "programs", symlinks=True)) / "bin"
+    return programs
 
 
 @cache
