@@ -12,6 +12,9 @@ from .names import KnownModelName, nearest_names, protocols, split_name
 
 __all__ = ["infer_model"]
 
+OTHER_PROTOCOL = "-responses"
+"""The end of a prefix that names a protocol beside the usual one of its provider."""
+
 
 def infer_model(model: Model | KnownModelName | str) -> Model:
     """The model of a name such as `openai:gpt-4o`; a model is handed back as it is.
@@ -36,7 +39,7 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
         if not (error.name or "").startswith(f"{__package__}."):
             raise
         raise UserError(f"there is no client for {prefix!r} in this version of agentgraph") from None
-    return named(name, provider=prefix)
+    return named(name, provider=prefix.removesuffix(OTHER_PROTOCOL))
 
 
 def _load(entry: str) -> Callable[..., Model]:

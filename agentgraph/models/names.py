@@ -67,6 +67,11 @@ KnownModelName: TypeAlias = Literal[
     "mistral:mistral-medium-latest",
     "mistral:mistral-small-latest",
     "moonshot:kimi-k2-thinking",
+    "openai-responses:gpt-5",
+    "openai-responses:gpt-5-mini",
+    "openai-responses:gpt-5.2",
+    "openai-responses:gpt-5.4",
+    "openai-responses:o3",
     "openai:gpt-4.1",
     "openai:gpt-4.1-mini",
     "openai:gpt-4.1-nano",
@@ -105,6 +110,7 @@ OWN_PROTOCOLS: Mapping[str, str] = {
     "google-vertex": "gemini:GeminiModel",
     "groq": "groq:GroqModel",
     "mistral": "mistral:MistralModel",
+    "openai-responses": "openai_responses:OpenAIResponsesModel",
 }
 """The class behind each prefix, as `module:class` below this package, but for the services of `SERVICES`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise
 from typing import Any, Literal
 
 import pytest
@@ -11,11 +12,14 @@ from hypothesis import given, strategies as st
 
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse, UserPromptPart
 from agentgraph.model import ModelRequestParameters
-from agentgraph.models import cohere_request, gemini_request
+from agentgraph.models import cohere_request, gemini_request, openai_request, openai_responses_request
+from agentgraph.models.openai_responses_request import ResponsesDialect
+from agentgraph.providers.services import SERVICES
 from tests.messages.strategies import json_objects, request_parts, response_parts, texts, times
 
 JSON = dict[str, Any]  # Any: JSON
-Turn = tuple[Literal["calls", "answers", "else"], list[str]]
+Kind = Literal["calls", "answers", "else"]
+Turn = tuple[Kind, list[str]]
 """Calls or answers by their ids."""
 Encoder = Callable[[Sequence[ModelMessage]], list[Turn]]
 
@@ -35,6 +39,37 @@ def gemini(messages: Sequence[ModelMessage]) -> list[Turn]:
 
 def cohere(messages: Sequence[ModelMessage]) -> list[Turn]:
     body = cohere_request.encode("command-a", messages, None, ModelRequestParameters(), "cohere")
+    return turns_of(body)
+
+
+def chat(messages: Sequence[ModelMessage]) -> list[Turn]:
+    return turns_of(openai_request.encode("m", messages, None, ModelRequestParameters(), SERVICES["openrouter"].chat))
+
+
+def mistral(messages: Sequence[ModelMessage]) -> list[Turn]:
+    body = openai_request.encode("m", messages, None, ModelRequestParameters(), SERVICES["mistral"].chat)
+    roles = [message["role"] for message in body["messages"]]
+    assert ("tool", "user") not in pairwise(roles)
+    turns = turns_of(body)
+    assert all(len(call_id) == 9 for _, ids in turns for call_id in ids)
+    return turns
+
+
+def responses_api(messages: Sequence[ModelMessage]) -> list[Turn]:
+    dialect = ResponsesDialect("openai", SERVICES["openai"].chat)
+    body = openai_responses_request.encode("m", messages, None, ModelRequestParameters(), dialect)
+    kinds: dict[object, Kind] = {"function_call": "calls", "function_call_output": "answers"}
+
+    def kind_of(item: JSON) -> Kind:
+        return kinds.get(item.get("type"), "else")
+
+    turns: list[Turn] = []
+    for kind, items in groupby(through_json(body)["input"], key=kind_of):
+        turns.append((kind, [item["call_id"] for item in items if kind != "else"]))
+    return turns
+
+
+def turns_of(body: JSON) -> list[Turn]:
     turns: list[Turn] = []
     for message in through_json(body)["messages"]:
         if message["role"] != "tool":
@@ -60,12 +95,14 @@ responses = st.builds(
     ModelResponse,
     st.lists(response_parts, max_size=4),
     timestamp=times,
-    provider_details=st.none() | json_objects | st.sampled_from([{"origin": "google-gla"}, {"origin": "cohere"}]),
+    provider_details=st.none()
+    | json_objects
+    | st.sampled_from([{"origin": name} for name in ("google-gla", "cohere", "openai")]),
     state=st.sampled_from(["complete", "interrupted"]),
 )
 
 
-@pytest.mark.parametrize("encode", [gemini, cohere])
+@pytest.mark.parametrize("encode", [gemini, cohere, chat, mistral, responses_api])
 @given(history=st.lists(requests | responses, max_size=5))
 def test_calls_are_followed_by_their_answers(encode: Encoder, history: list[ModelMessage]) -> None:
     turns = encode(history)

@@ -17,6 +17,7 @@ from agentgraph.models.gemini import GeminiModel
 from agentgraph.models.groq import GroqModel
 from agentgraph.models.mistral import MistralModel
 from agentgraph.models.openai import OpenAIModel
+from agentgraph.models.openai_responses import OpenAIResponsesModel
 from agentgraph.providers import Provider, RetrySettings
 from agentgraph.providers.anthropic import AnthropicProvider
 from agentgraph.providers.azure import AzureProvider
@@ -44,6 +45,10 @@ MakeModel = Callable[[str], Model]
 
 def chat(url: str) -> Model:
     return OpenAIModel("gpt-4o", provider=OpenAIProvider(api_key=KEY, base_url=url, max_retries=ONCE))
+
+
+def responses(url: str) -> Model:
+    return OpenAIResponsesModel("gpt-5", provider=OpenAIProvider(api_key=KEY, base_url=url, max_retries=ONCE))
 
 
 def groq(url: str) -> Model:
@@ -88,7 +93,7 @@ def bedrock_by_key(url: str) -> Model:
     return BedrockConverseModel("amazon.nova-lite-v1:0", provider=provider)
 
 
-CLIENTS = [chat, azure, groq, mistral, gemini, cohere, claude, bedrock, bedrock_by_key]
+CLIENTS = [chat, responses, azure, groq, mistral, gemini, cohere, claude, bedrock, bedrock_by_key]
 """A client of each protocol, for the service at an address."""
 
 FAILURES = {

@@ -17,6 +17,7 @@ from agentgraph.models.gemini import GeminiModel
 from agentgraph.models.groq import GroqModel
 from agentgraph.models.mistral import MistralModel
 from agentgraph.models.openai import OpenAIModel
+from agentgraph.models.openai_responses import OpenAIResponsesModel
 from tests.models.conversation import streamed
 from tests.models.local_server import LocalServer, Reply, chat_events, chat_reply, event_reply, json_reply
 
@@ -66,6 +67,30 @@ def completions(client: Callable[[str], Model], call_id: str = "c1") -> Protocol
     )
 
 
+def responses() -> Protocol:
+    call = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": json.dumps(CITY)}
+    says = {"type": "message", "content": [{"type": "output_text", "text": "".join(TEXTS)}]}
+    last: JSON = {"id": "resp_1", "model": "gpt-5", "status": "completed", "usage": {"input_tokens": 3}}
+
+    def event(kind: str, **fields: object) -> JSON:
+        return {"type": f"response.{kind}", "output_index": 0, **fields}
+
+    end = event("completed", response={**last, "output": []})
+    return Protocol(
+        lambda url: OpenAIResponsesModel("gpt-5", api_key=KEY, base_url=url),
+        (json_reply({**last, "output": [call]}), json_reply({**last, "output": [says]})),
+        (
+            event_reply(
+                event("output_item.added", item={**call, "arguments": ""}),
+                event("function_call_arguments.delta", delta=json.dumps(CITY)),
+                end,
+                done=False,
+            ),
+            event_reply(*(event("output_text.delta", delta=text) for text in TEXTS), end, done=False),
+        ),
+    )
+
+
 def gemini() -> Protocol:
     def reply(*parts: JSON, finish: str | None = None) -> JSON:
         candidate = {"content": {"parts": list(parts)}, **({"finishReason": finish} if finish else {})}
@@ -111,7 +136,7 @@ def cohere() -> Protocol:
     )
 
 
-PROTOCOLS = [chat, groq, mistral, gemini, cohere]
+PROTOCOLS = [chat, responses, groq, mistral, gemini, cohere]
 protocols = pytest.mark.parametrize("protocol", [make() for make in PROTOCOLS], ids=[p.__name__ for p in PROTOCOLS])
 
 
