@@ -23,10 +23,12 @@ from .store import (
     NewRun,
     Owner,
     RunFilter,
+    RunReader,
     RunRecord,
     Settlement,
     StepRecord,
     Store,
+    StoredRun,
 )
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "RunEvent",
     "RunFilter",
     "RunInfo",
+    "RunReader",
     "RunRecord",
     "RunStarted",
     "Scheduler",
@@ -65,6 +68,7 @@ __all__ = [
     "StepRecord",
     "StepStarted",
     "Store",
+    "StoredRun",
     "fork",
     "lineage",
     "open_questions",

@@ -1,4 +1,4 @@
-"""The port between the engine and a store: the records that cross it, and the protocol that every store keeps.
+"""The port between the engine and a store: the protocol that every store keeps. `records.py` has what crosses it.
 
 A run is one `RunRecord` and its `StepRecord`s. Step -1 of a branch is its opening: it holds the node the branch began
 with and what its state began with; every later step holds only its outcome and what it added, for the outcome of a
@@ -13,6 +13,7 @@ The rules, tested for every store by one conformance suite:
 - A claim lasts for a lease that the store renews by itself for all runs this process holds, until `settle`, or a
   commit whose status is not `RUNNING`, gives the run up. A run whose owner died on this host is claimed at once.
 - A committed step outlives the process, the journal rows of a step die with its commit.
+- A run that another one goes on from is there: it is not deleted, and no run is created that goes on from nothing.
 
 Rejected: a lock beside the run (two truths), versions of whole states (quadratic), a queue of pending runs (dispatch
 is another concern: `agentgraph.distributed`).
@@ -21,13 +22,25 @@ is another concern: `agentgraph.distributed`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib import import_module
 from os import PathLike
 from typing import Protocol
 
-from .lifecycle import Event, Status
+from .lifecycle import Status
+from .records import (
+    OPENING,
+    ROOT,
+    Commit,
+    JournalKind,
+    JournalRecord,
+    NewRun,
+    Owner,
+    RunFilter,
+    RunRecord,
+    Settlement,
+    StepRecord,
+    StoredRun,
+)
 
 __all__ = [
     "OPENING",
@@ -38,208 +51,41 @@ __all__ = [
     "NewRun",
     "Owner",
     "RunFilter",
+    "RunReader",
     "RunRecord",
     "Settlement",
     "StepRecord",
     "Store",
+    "StoredRun",
     "resolve_store",
 ]
 
-ROOT = ""
-"""The path of a run's root branch."""
 
-OPENING = -1
-"""The seq of the step row that a branch begins with."""
+class RunReader(Protocol):
+    """What can be read of runs. All methods may be awaited from any event loop and any thread."""
 
+    async def load(self, run_id: str) -> RunRecord:
+        """A run as it stands.
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A process that executes runs."""
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        ...
 
-    host: str
-    """The machine as far as process ids mean anything on it: boot id and pid namespace; empty where unknown."""
-    pid: int
-    started: int
-    """When the process started, in the kernel's ticks since boot: tells a reused pid from the old one."""
-    name: str
-    """The host's name, for people."""
+    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
+        """The committed steps of a run whose `seq` is above `after`, in order, the opening first."""
+        ...
 
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.name}"
+    async def calls(self, run_id: str) -> list[JournalRecord]:
+        """The journal of the steps that are pending, in the order written."""
+        ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRecord:
-    """What one step did; also the opening of a branch (`seq == OPENING`)."""
-
-    seq: int
-    branch: str = ROOT
-    node: str
-    """The id of the node that ran; empty for an opening, `codec.EDIT` for a change of the pending node."""
-    outcome: str
-    """The id of the node that comes next, or `End`."""
-    body: bytes
-    """The outcome's fields and what the step added to the lists of the state, as `codec.py` writes them."""
-    state: bytes = b""
-    """The other fields of the state that changed, a JSON object; empty where none did."""
-    usage: bytes = b""
-    """The run's counters after the step, a JSON object; empty where they did not change."""
-    attempt: int = 1
-    started_at: float = 0.0
-    """Unix time, seconds."""
-    ended_at: float = 0.0
-    owner: str = ""
-    """The process that ran it, for people."""
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        """Runs, the newest first."""
+        ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """A run as it stands."""
-
-    run_id: str
-    graph: str
-    """The name of its graph."""
-    agent: str | None = None
-    """The name of the agent it belongs to."""
-    status: Status
-    epoch: int
-    """How often it was claimed."""
-    seq: int
-    """The next step of its root branch: so many were committed."""
-    attempt: int
-    """How often the pending step was claimed."""
-    state: bytes
-    """Every field of the state that is not stored by items, a JSON object."""
-    usage: bytes = b"{}"
-    """Its counters, a JSON object of integers."""
-    options: bytes = b"{}"
-    """What it was started with; only its graph's owner reads it."""
-    pending: str
-    """The id of the node that comes next, or `End`."""
-    error: str | None = None
-    """Why it failed, if it did."""
-    conversation: str | None = None
-    parent: str | None = None
-    origin: tuple[str, int] | None = None
-    """The run and the step it goes on from."""
-    owner: Owner | None = None
-    """Who executes it, while somebody does."""
-    lease_until: float = 0.0
-    """Unix time, seconds."""
-    created_at: float = 0.0
-    updated_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """One step of a claimed run; `status` is what the run becomes by it."""
-
-    run_id: str
-    epoch: int
-    step: StepRecord
-    state: bytes
-    """The newest small state, whole."""
-    usage: bytes
-    status: Status = Status.RUNNING
-    journaled: bool = False
-    """The step has journal rows, to be deleted with this commit."""
-
-
-class JournalKind(StrEnum):
-    """What a journal row says of its call."""
-
-    STARTED = "started"
-    """It was begun; whether it ended is not known."""
-    DONE = "done"
-    """It returned `value`."""
-    LOST = "lost"
-    """It returned something that cannot be stored; `value` says what. It is not run again."""
-    ASKED = "asked"
-    """It waits for an answer; `value` is the question."""
-    ANSWERED = "answered"
-    """`value` is the answer; the step has not seen it yet, or has not ended since."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalRecord:
-    """A call that happened inside a step which has not ended."""
-
-    seq: int
-    branch: str = ROOT
-    key: str
-    kind: JournalKind
-    digest: str
-    """Of what was called with which arguments: a row whose digest differs is not used."""
-    value: bytes = b"null"
-    usage: bytes = b"{}"
-    """What the call added to the run's counters."""
-
-    @property
-    def path(self) -> str:
-        """The key of a question, unique in its run."""
-        return f"{self.branch}/{self.seq}/{self.key}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRun:
-    """A run to be created: claimed by who creates it, unless `status` says that nobody executes it."""
-
-    run_id: str
-    graph: str
-    agent: str | None = None
-    opening: StepRecord | None = None
-    """The row that it begins with; None for a fork, which begins with the rows of its origin."""
-    seq: int = 0
-    """Its first step."""
-    pending: str
-    """The id of the node that comes first, or `End`."""
-    status: Status = Status.RUNNING
-    state: bytes
-    usage: bytes = b"{}"
-    options: bytes = b"{}"
-    conversation: str | None = None
-    follows: str | None = None
-    """With `opening` and `conversation`: the run that has to be the newest there, and ended, if there is one."""
-    parent: str | None = None
-    origin: tuple[str, int] | None = None
-    """The run that it goes on from, and that run's step before which."""
-    named: bool = False
-    """Somebody chose the id, so a store that forgets must remember it."""
-    calls: Sequence[JournalRecord] = ()
-    """What the journal of its first step holds already."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """The end of a claim without a step: the pending node is kept."""
-
-    run_id: str
-    epoch: int
-    event: Event
-    """`RELEASE`, `FAIL`, `CANCEL` or `WAIT`."""
-    error: str | None = None
-    journal: Sequence[JournalRecord] = ()
-    """Outcomes that were held back, written with it."""
-    questions: Sequence[JournalRecord] = ()
-    """What the run waits for, if that is why; `ASKED` rows, written with it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
-    """Which runs to list; what is None does not matter."""
-
-    status: Status | None = None
-    agent: str | None = None
-    conversation: str | None = None
-    parent: str | None = None
-    since: float | None = None
-    """Created at or after this Unix time."""
-    before: tuple[float, str] | None = None
-    """For the next page: `(created_at, run_id)` of the last run of the page before."""
-    limit: int = 100
-
-
-class Store(Protocol):
+class Store(RunReader, Protocol):
     """Where runs are kept. All methods may be awaited from any event loop and any thread."""
 
     async def create(self, run: NewRun) -> RunRecord:
@@ -247,6 +93,7 @@ class Store(Protocol):
 
         Raises:
             RunExists: the id is taken.
+            RunNotFound: the run that it goes on from is not there.
             RunBusy: the newest run of its conversation has not ended, or is not the one that it `follows`.
             StoreError: the store cannot be written.
         """
@@ -316,24 +163,27 @@ class Store(Protocol):
         """
         ...
 
-    async def load(self, run_id: str) -> RunRecord:
-        """A run as it stands.
+    async def insert(self, runs: Sequence[StoredRun]) -> None:
+        """Write runs as they are, times, epochs and all, executed by nobody: all of them or none.
+
+        One that is `RUNNING` becomes `PENDING`. What they go on from is among them, or in the store.
 
         Raises:
-            RunNotFound: there is no such run.
+            RunExists: one of the ids is taken.
+            RunNotFound: a run goes on from one that is not there.
+            StoreError: the store cannot be written.
         """
         ...
 
-    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
-        """The committed steps of a run whose `seq` is above `after`, in order, the opening first."""
-        ...
+    async def delete(self, run_id: str) -> Sequence[str]:
+        """Delete a run and all runs below it; returns their ids, its own first.
 
-    async def calls(self, run_id: str) -> list[JournalRecord]:
-        """The journal of the steps that are pending, in the order written."""
-        ...
-
-    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
-        """Runs, the newest first."""
+        Raises:
+            RunNotFound: there is no such run.
+            RunBusy: it, or one below it, is executed.
+            UserError: other runs go on from one of these, or it is itself a child of a run that is there; names them.
+            StoreError: the store cannot be written.
+        """
         ...
 
     async def aclose(self) -> None:

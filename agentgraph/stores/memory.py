@@ -7,11 +7,10 @@ the rest up to a bound (`retention.py`).
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from agentgraph.clock import Clock, SystemClock
-from agentgraph.exceptions import RunExists, RunFenced, RunNotFound, UserError
+from agentgraph.exceptions import RunExists, RunFenced, UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
 from agentgraph.graph.store import (
@@ -19,77 +18,21 @@ from agentgraph.graph.store import (
     Commit,
     JournalRecord,
     NewRun,
-    Owner,
-    RunFilter,
     RunRecord,
     Settlement,
-    StepRecord,
+    StoredRun,
 )
 
 from .claims import cancelled, check_turn, claimed, committed, settled
+from .memory_runs import MemoryRun, MemoryRuns
 from .owner import is_dead, this_process
+from .removal import check_rest, doomed
 from .retention import Retention
 
 __all__ = ["MemoryStore"]
 
-_LEASE = 15.0
-"""What a run's record shows, for people: nothing depends on it."""
 
-
-@dataclass(slots=True, eq=False)
-class _Run:
-    """A run as it stands; changes with every write, under the store's lock."""
-
-    new: NewRun
-    options: bytes
-    state: bytes
-    usage: bytes
-    pending: str
-    created_at: float
-    updated_at: float
-    owner: Owner | None
-    steps: list[StepRecord]
-    status: Status = Status.RUNNING
-    epoch: int = 1
-    attempt: int = 1
-    error: str | None = None
-    asked: bool = False
-    journal: dict[tuple[str, int, str], JournalRecord] = field(
-        default_factory=dict[tuple[str, int, str], JournalRecord]
-    )
-
-    @property
-    def seq(self) -> int:
-        return self.steps[-1].seq + 1 if self.steps else self.new.seq
-
-    def rest(self, status: Status) -> None:
-        self.status, self.owner, self.asked = status, None, False
-
-    def record(self) -> RunRecord:
-        return RunRecord(
-            run_id=self.new.run_id,
-            graph=self.new.graph,
-            agent=self.new.agent,
-            status=self.status,
-            epoch=self.epoch,
-            seq=self.seq,
-            attempt=self.attempt,
-            state=self.state,
-            usage=self.usage,
-            options=self.options,
-            pending=self.pending,
-            error=self.error,
-            conversation=self.new.conversation,
-            parent=self.new.parent,
-            origin=self.new.origin,
-            owner=self.owner,
-            lease_until=0.0 if self.owner is None else self.updated_at + _LEASE,
-            created_at=self.created_at,
-            updated_at=self.updated_at,
-        )
-
-
-class MemoryStore:
+class MemoryStore(MemoryRuns):
     """Keeps runs in this process, encoded as every store keeps them.
 
     A succeeded run without a chosen id, conversation or parent is forgotten at once; of the others the store keeps
@@ -107,19 +50,19 @@ class MemoryStore:
     def __init__(self, keep: int = 1000, *, clock: Clock | None = None) -> None:
         if keep < 0:
             raise UserError(f"a memory store cannot keep {keep} runs; give `keep` a number of at least 0")
+        super().__init__()
         self._clock = clock or SystemClock()
-        self._lock = threading.Lock()
-        self._runs: dict[str, _Run] = {}
         self._retention = Retention(keep)
 
     async def create(self, run: NewRun) -> RunRecord:
         with self._lock:
             if run.run_id in self._runs:
                 raise RunExists(run.run_id)
+            self._check_origin(run.origin)
             if run.opening is not None and run.conversation is not None:
                 check_turn(self._head(run.conversation), run, self._now(), is_dead)
             now = self._now()
-            self._runs[run.run_id] = kept = _Run(
+            self._runs[run.run_id] = kept = MemoryRun(
                 new=run,
                 options=run.options,
                 state=run.state,
@@ -204,26 +147,30 @@ class MemoryStore:
                 self._rest(run, status)
             return status
 
-    async def load(self, run_id: str) -> RunRecord:
+    async def insert(self, runs: Sequence[StoredRun]) -> None:
+        new = {stored.run.run_id: MemoryRun.inserted(stored) for stored in runs}
         with self._lock:
-            return self._find(run_id).record()
+            for run_id, run in new.items():
+                if run_id in self._runs:
+                    raise RunExists(run_id)
+                self._check_origin(run.new.origin, new)
+            self._runs |= new
+            for run_id, run in new.items():
+                origin = run.new.origin
+                self._retention.add(run_id, self._known(run.new.parent), self._known(origin and origin[0]))
+            for run in new.values():
+                self._rest(run, run.status)
 
-    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
+    async def delete(self, run_id: str) -> Sequence[str]:
         with self._lock:
-            run = self._runs.get(run_id)
-            return [] if run is None else [step for step in run.steps if step.seq > after]
-
-    async def calls(self, run_id: str) -> list[JournalRecord]:
-        with self._lock:
-            run = self._runs.get(run_id)
-            return [] if run is None else list(run.journal.values())
-
-    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
-        which = which or RunFilter()
-        with self._lock:
-            found = [run for run in self._runs.values() if _fits(run, which)]
-            found.sort(key=_age, reverse=True)
-            return [run.record() for run in found[: which.limit]]
+            now = self._now()
+            gone = doomed(
+                self._find(run_id).record(), self._relatives(), lambda run: check_rest(run, now, is_dead, held=True)
+            )
+            ids = [run.run_id for run in gone]
+            for forgotten in self._retention.remove(ids):
+                del self._runs[forgotten]
+            return ids
 
     async def aclose(self) -> None:
         """Give up all runs that are executed, so that they can be claimed; the store stays usable."""
@@ -234,43 +181,18 @@ class MemoryStore:
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
-    def _head(self, conversation: str) -> RunRecord | None:
-        found = [run for run in self._runs.values() if run.new.conversation == conversation]
-        return max(found, key=_age).record() if found else None
-
     def _known(self, run_id: str | None) -> str | None:
         return run_id if run_id in self._runs else None
 
-    def _find(self, run_id: str) -> _Run:
-        try:
-            return self._runs[run_id]
-        except KeyError:
-            raise RunNotFound(run_id, "this process's memory") from None
-
-    def _owned(self, run_id: str, epoch: int, seq: int) -> _Run:
+    def _owned(self, run_id: str, epoch: int, seq: int) -> MemoryRun:
         run = self._runs.get(run_id)
         if run is None or run.status is not Status.RUNNING or (run.epoch, run.seq) != (epoch, seq):
             raise RunFenced(run_id, seq)
         return run
 
-    def _rest(self, run: _Run, status: Status) -> None:
+    def _rest(self, run: MemoryRun, status: Status) -> None:
         run.rest(status)
         new = run.new
         forget = status is Status.SUCCEEDED and not new.named and new.conversation is None
         for run_id in self._retention.rest(new.run_id, status, forget=forget):
             del self._runs[run_id]
-
-
-def _age(run: _Run) -> tuple[float, str]:
-    return run.created_at, run.new.run_id
-
-
-def _fits(run: _Run, which: RunFilter) -> bool:
-    return (
-        which.status in (None, run.status)
-        and which.agent in (None, run.new.agent)
-        and which.conversation in (None, run.new.conversation)
-        and which.parent in (None, run.new.parent)
-        and (which.since is None or run.created_at >= which.since)
-        and (which.before is None or _age(run) < which.before)
-    )

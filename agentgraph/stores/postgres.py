@@ -1,19 +1,16 @@
 """Runs kept in a PostgreSQL database, which the processes of many machines may share.
 
 Writes go through one thread (`group_commit.py`, `postgres_writer.py`), reads through connections of their own
-(`readers.py`), all of them in threads, so that asyncio and trio are served alike. The statements are in
-`postgres_statements.py` and `postgres_rows.py`, the tables in `postgres_schema.py`.
+(`readers.py`, `postgres_reads.py`), all of them in threads, so that asyncio and trio are served alike. The statements
+are in `postgres_statements.py`, `postgres_care.py` and `postgres_rows.py`, the tables in `postgres_schema.py`.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+from collections.abc import Sequence
 from uuid import uuid4
 
-import psycopg
 from anyio import to_thread
 from tenacity import (
     Retrying,
@@ -25,27 +22,27 @@ from tenacity import (
 )
 
 from agentgraph.clock import Clock, SystemClock
-from agentgraph.exceptions import RunNotFound, UserError
+from agentgraph.exceptions import UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
-    OPENING,
     Commit,
     JournalRecord,
     NewRun,
-    RunFilter,
     RunRecord,
     Settlement,
-    StepRecord,
+    StoredRun,
 )
 
 from .claims import settled
 from .group_commit import GroupWriter, Item
 from .leases import Leases
 from .owner import this_process
-from .postgres_batches import Answer, Cancel, Claim, Create, GiveBack, Note, Write
+from .postgres_batches import Answer, Cancel, Claim, Create, Delete, GiveBack, Insert, Note, Write
+from .postgres_care import Care
 from .postgres_database import Database, Synchronous
-from .postgres_errors import cannot_read, is_passing
+from .postgres_errors import is_passing
 from .postgres_looking import Looking
+from .postgres_reads import DatabaseReads
 from .postgres_rows import Reads
 from .postgres_schema import Connection
 from .postgres_statements import Statements
@@ -54,8 +51,6 @@ from .readers import Readers
 
 __all__ = ["PostgresStore"]
 
-T = TypeVar("T")
-
 _PATIENCE_AT_THE_END = 5.0
 """Seconds that the end of the interpreter waits for a store that nobody closed."""
 
@@ -63,7 +58,7 @@ _LONGEST_NAME = 63
 """Bytes of a PostgreSQL identifier; longer ones are cut without a word."""
 
 
-class PostgresStore:
+class PostgresStore(DatabaseReads):
     """Keeps runs in a schema of a PostgreSQL database.
 
     The schema and its tables are created if they do not exist. Every write is one transaction; writes of many runs
@@ -105,14 +100,12 @@ class PostgresStore:
         self.settings = (lease, synchronous, patience)
         database = Database.at(url, schema, synchronous)
         self.place = database.place
-        """The database and its schema, for people; without the password."""
-        leases = Leases(lease)
-        self._retrying = _retrying(patience)
-        self._reads = Reads.build(schema)
-        looking = Looking(database.place, this_process(), leases, clock, Statements.build(schema), self._reads)
-        medium = DatabaseMedium(database, looking, self._retrying)
+        leases, retrying, reads = Leases(lease), _retrying(patience), Reads.build(schema)
+        care = Care.build(database.place, schema, leases)
+        looking = Looking(database.place, this_process(), leases, clock, Statements.build(schema), reads, care)
+        medium = DatabaseMedium(database, looking, retrying)
         self._writer = GroupWriter[Write](medium, leases, (clock or SystemClock()).monotonic)
-        self._readers = Readers(database.connect)
+        super().__init__(reads, Readers(database.connect), retrying, self._writer.check_open)
         # At the interpreter's end too. It holds what is to be closed, never the store.
         weakref.finalize(self, _close, self._writer, self._readers)
 
@@ -144,35 +137,17 @@ class PostgresStore:
     async def cancel(self, run_id: str) -> Status:
         return await self._writer.perform(Item[Write, Status](Cancel(run_id), run_id))
 
-    async def load(self, run_id: str) -> RunRecord:
-        found = await self._read(partial(self._reads.run, run_id=run_id))
-        if found is None:
-            raise RunNotFound(run_id, self.place)
-        return found
+    async def insert(self, runs: Sequence[StoredRun]) -> None:
+        if runs:
+            await self._writer.perform(Item[Write, None](Insert(runs, uuid4().hex), runs[0].run.run_id))
 
-    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
-        return await self._read(partial(self._reads.steps, run_id=run_id, after=after))
-
-    async def calls(self, run_id: str) -> list[JournalRecord]:
-        return await self._read(partial(self._reads.calls, run_id=run_id))
-
-    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
-        return await self._read(partial(self._reads.runs, which=which or RunFilter()))
+    async def delete(self, run_id: str) -> Sequence[str]:
+        return await self._writer.perform(Item[Write, Sequence[str]](Delete(run_id, []), run_id))
 
     async def aclose(self) -> None:
         """Write what has queued, give up the runs' leases and close all connections; again: nothing."""
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
-
-    async def _read(self, query: Callable[[Connection], T]) -> T:
-        self._writer.check_open()
-        try:
-            return await to_thread.run_sync(self._lend, query)
-        except psycopg.Error as error:
-            raise cannot_read(self.place, error) from error
-
-    def _lend(self, query: Callable[[Connection], T]) -> T:
-        return self._retrying(lambda: self._readers.lend(query))
 
     async def _take(self, write: Create | Claim, run_id: str) -> RunRecord:
         item = Item[Write, RunRecord](write, run_id)

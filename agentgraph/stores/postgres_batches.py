@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from agentgraph.exceptions import RunExists, RunFenced
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.store import OPENING, Commit, JournalRecord, NewRun, RunRecord, Settlement
+from agentgraph.graph.store import OPENING, Commit, JournalRecord, NewRun, RunRecord, Settlement, StoredRun
 
 from .claims import committed, settled
 from .group_commit import Item
@@ -22,7 +22,9 @@ __all__ = [
     "Cancel",
     "Claim",
     "Create",
+    "Delete",
     "GiveBack",
+    "Insert",
     "Note",
     "PostgresItem",
     "Write",
@@ -31,6 +33,7 @@ __all__ = [
     "looks_first",
     "make_batches",
     "settle_row",
+    "storable",
     "taken",
     "takes_turn",
 ]
@@ -86,7 +89,23 @@ class GiveBack:
     claimed: Callable[[], RunRecord | None]
 
 
-Write = Create | Claim | Commit | Note | Settlement | Cancel | Answer | GiveBack
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Runs of another store; `token` names this attempt to write them."""
+
+    runs: Sequence[StoredRun]
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A run to be deleted with all below it; `gone` is filled with their ids before they are."""
+
+    run_id: str
+    gone: list[str]
+
+
+Write = Create | Claim | Commit | Note | Settlement | Cancel | Answer | GiveBack | Insert | Delete
 
 _STEP_LENGTH = STEP.count(",") + 1
 
@@ -106,10 +125,10 @@ def looks_first(write: Write) -> bool:
     """Whether a write depends on what it finds, so that it is no part of a batch."""
     match write:
         case Create(run):
-            return bool(run.calls) or takes_turn(run)
+            return bool(run.calls) or takes_turn(run) or run.origin is not None
         case Settlement():
             return bool(write.questions)
-        case Claim() | Cancel() | Answer() | GiveBack():
+        case Claim() | Cancel() | Answer() | GiveBack() | Insert() | Delete():
             return True
         case Commit() | Note():
             return False
@@ -148,7 +167,8 @@ def make_batches(statements: Statements, items: Sequence[PostgresItem]) -> list[
             commits.add(item, write)
         elif isinstance(write, Note):
             notes.add(item, write)
-        elif isinstance(write, Settlement):
+        else:
+            assert isinstance(write, Settlement)
             settlements.add(item, write)
             notes.hold_back(write)
     # The journal of a settlement is guarded by its run's row as it is before that.
@@ -254,7 +274,7 @@ def create_row(write: Create) -> Row:
 def settle_row(write: Settlement) -> Row:
     """What the statement `settle` takes."""
     becomes = [settled(write.event, asked=asked).value for asked in (False, True)]
-    return (write.run_id, write.epoch, *becomes, _storable(write.error))
+    return (write.run_id, write.epoch, *becomes, storable(write.error))
 
 
 def taken(run: RunRecord) -> Change:
@@ -262,6 +282,6 @@ def taken(run: RunRecord) -> Change:
     return (run.run_id, run.epoch) if run.status is Status.RUNNING else None
 
 
-def _storable(text: str | None) -> str | None:
+def storable(text: str | None) -> str | None:
     """Text of anywhere, such as an error's: what PostgreSQL cannot store is spelled out."""
     return None if text is None else text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")

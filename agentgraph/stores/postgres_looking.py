@@ -2,7 +2,8 @@
 
 A claim and a cancel are written only if the run has not changed since it was looked at; else they look again. What
 depends on the journal or on other runs happens in a transaction that holds the run's row or the conversation's lock,
-and no other. So no two processes ever wait for each other.
+and no other; who goes on from another run takes a lock before, which only deletions take for themselves alone. So no
+two processes ever wait for each other.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from .postgres_batches import (
     Cancel,
     Claim,
     Create,
+    Delete,
     GiveBack,
+    Insert,
     Note,
     PostgresItem,
     create_row,
@@ -32,6 +35,7 @@ from .postgres_batches import (
     taken,
     takes_turn,
 )
+from .postgres_care import Care
 from .postgres_rows import Reads
 from .postgres_schema import Connection
 from .postgres_statements import Statements, Values
@@ -50,6 +54,7 @@ class Looking:
     clock: Clock | None
     statements: Statements
     reads: Reads
+    care: Care
 
     def shared(self) -> Values:
         """What many statements need: the owner, the lease and the time, None for the server's."""
@@ -86,6 +91,8 @@ class Looking:
                     item.succeed(found[0], taken(found[0]))
             case Answer() as write:
                 self._look_up_answer(connection, item, write)
+            case Insert() | Delete() as write:
+                self.care.look_up(connection, item, write)
             case Note() | Cancel() | GiveBack():
                 pass  # written twice, they are written once
             case _ as unreachable:
@@ -121,14 +128,15 @@ class Looking:
                 self._give_back(connection, item, write.claimed)
             case Create() as write:
                 self._create(connection, item, write)
-            case Settlement() as write:
-                self._settle(connection, item, write)
             case Answer() as write:
                 self._answer(connection, item, write)
-            case Commit() | Note() as batched:
-                raise AssertionError(batched)
-            case _ as unreachable:
-                assert_never(unreachable)
+            case Insert() as write:
+                self.care.insert(connection, item, write)
+            case Delete() as write:
+                self.care.delete(connection, item, write, self.shared())
+            case write:
+                assert isinstance(write, Settlement)  # steps and journal rows are in a batch
+                self._settle(connection, item, write)
 
     def _claim(self, connection: Connection, item: PostgresItem, claim: Claim) -> None:
         while not item.settled:
@@ -165,6 +173,7 @@ class Looking:
 
     def _create(self, connection: Connection, item: PostgresItem, write: Create) -> None:
         with connection.transaction():
+            self.care.check_origin(connection, write.run.origin)
             if takes_turn(write.run):
                 self._check_turn(connection, write.run)
             row = self.statements.create.execute(connection, [create_row(write)], self.shared()).fetchone()

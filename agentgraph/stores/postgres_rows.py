@@ -46,6 +46,7 @@ class Reads:
             b"agent = %s": which.agent,
             b"conversation = %s": which.conversation,
             b"parent = %s": which.parent,
+            b"origin_run = %s": which.origin,
             b"created_at >= %s": which.since,
         }
         chosen = {text: value for text, value in conditions.items() if value is not None}

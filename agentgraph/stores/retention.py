@@ -7,6 +7,8 @@ while its parent stays (it goes with it) and while another run goes on from it (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentgraph.graph.lifecycle import Status
 
 __all__ = ["Retention"]
@@ -54,6 +56,18 @@ class Retention:
             oldest = next(iter(next(filter(None, self._classes))))
             self._doom(oldest)
             gone += self._settle(oldest, evicted=True)
+        return gone
+
+    def remove(self, run_ids: Sequence[str]) -> list[str]:
+        """A run was deleted with all below it, itself first; returns all runs to forget now."""
+        gone: list[str] = []
+        for run_id in run_ids:
+            self._resting[run_id] = (Status.CANCELLED, True)
+            if self._origins.get(run_id) in run_ids:
+                self._unpoint(self._origins.pop(run_id))
+        for run_id in run_ids:
+            if run_id in self._resting:  # else it went with one before it
+                gone += self._settle(run_id)
         return gone
 
     def _settle(self, run_id: str, *, evicted: bool = False) -> list[str]:

@@ -16,6 +16,7 @@ __all__ = [
     "journal_values",
     "new_run_values",
     "run_record",
+    "run_values",
     "step_record",
     "step_values",
 ]
@@ -98,6 +99,17 @@ def new_run_values(run: NewRun) -> Row:
         *(run.run_id, run.graph, run.agent, run.state, run.usage, run.options, run.pending),
         *(run.conversation, run.parent, origin_run, origin_seq),
         *(run.status.value, int(held), run.seq, int(held)),
+    )
+
+
+def run_values(run: RunRecord) -> Row:
+    """A record as a row of `RUN`."""
+    origin_run, origin_seq = run.origin or (None, None)
+    owner = (None,) * 4 if run.owner is None else (run.owner.host, run.owner.pid, run.owner.started, run.owner.name)
+    return (
+        *(run.run_id, run.graph, run.agent, run.status.value, run.epoch, run.seq, run.attempt),
+        *(run.state, run.usage, run.options, run.pending, run.error, run.conversation, run.parent),
+        *(origin_run, origin_seq, *owner, run.lease_until, run.created_at, run.updated_at),
     )
 
 

@@ -1,15 +1,15 @@
 """Runs kept in one SQLite file that many processes may share: the embedded store.
 
 Writes go through one thread (`group_commit.py`, `sqlite_writer.py`), reads through connections of their own
-(`readers.py`). The statements are in `sqlite_writes.py` and `sqlite_rows.py`, the tables in `sqlite_schema.py`.
+(`readers.py`, `sqlite_reads.py`). The statements are in `sqlite_writes.py`, `sqlite_care.py` and `sqlite_rows.py`, the
+tables in `sqlite_schema.py`.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import weakref
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,26 +17,24 @@ from typing import TypeVar
 from anyio import to_thread
 
 from agentgraph.clock import Clock, SystemClock
-from agentgraph.exceptions import RunNotFound, UserError
+from agentgraph.exceptions import UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
-    OPENING,
     Commit,
     JournalRecord,
     NewRun,
-    RunFilter,
     RunRecord,
     Settlement,
-    StepRecord,
+    StoredRun,
 )
 
 from .group_commit import GroupWriter, Item
 from .leases import Leases
 from .owner import this_process
 from .readers import Readers
-from .sqlite_errors import cannot_read
+from .sqlite_care import Care
 from .sqlite_file import File, Synchronous
-from .sqlite_rows import find_run, read_calls, read_runs, read_steps
+from .sqlite_reads import FileReads
 from .sqlite_writer import AnyApply, Apply, FileMedium
 from .sqlite_writes import Writes
 
@@ -48,7 +46,7 @@ _PATIENCE = 5.0
 """Seconds that the end of the interpreter waits for a store that nobody closed."""
 
 
-class SQLiteStore:
+class SQLiteStore(FileReads):
     """Keeps runs in a SQLite file.
 
     A new file can be read by its owner alone. Every write is one transaction and outlives the process; writes of
@@ -84,13 +82,13 @@ class SQLiteStore:
             raise UserError(f"a lease of {lease} s runs out at once; give `lease` a number above 0")
         if synchronous not in ("FULL", "NORMAL"):
             raise UserError(f"synchronous={synchronous!r} is not known; give 'FULL' or 'NORMAL'")
-        self.path = Path(os.path.realpath(path))
         self.settings = (lease, synchronous, busy_timeout)
-        file, leases = File(self.path, synchronous, busy_timeout), Leases(lease)
-        self._writes = Writes(str(self.path), this_process(), leases)
+        file, leases = File(Path(os.path.realpath(path)), synchronous, busy_timeout), Leases(lease)
+        self._writes = Writes(str(file.path), this_process(), leases)
+        self._care = Care(str(file.path), leases)
         clock = clock or SystemClock()
         self._writer = GroupWriter[AnyApply](FileMedium(file, leases, clock), leases, clock.monotonic)
-        self._readers = Readers(file.connect_to_read)
+        super().__init__(file.path, Readers(file.connect_to_read), self._writer.check_open)
         # At the interpreter's end too. It holds the writer, never the store; the thread holds neither of both.
         weakref.finalize(self, self._writer.close, _PATIENCE)
 
@@ -122,32 +120,16 @@ class SQLiteStore:
     async def cancel(self, run_id: str) -> Status:
         return await self._write(partial(self._writes.cancel, run_id=run_id), run_id)
 
-    async def load(self, run_id: str) -> RunRecord:
-        found = await self._read(partial(find_run, run_id=run_id))
-        if found is None:
-            raise RunNotFound(run_id, str(self.path))
-        return found
+    async def insert(self, runs: Sequence[StoredRun]) -> None:
+        await self._write(partial(self._care.insert, runs=runs), runs[0].run.run_id if runs else "")
 
-    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
-        return await self._read(partial(read_steps, run_id=run_id, after=after))
-
-    async def calls(self, run_id: str) -> list[JournalRecord]:
-        return await self._read(partial(read_calls, run_id=run_id))
-
-    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
-        return await self._read(partial(read_runs, which=which or RunFilter()))
+    async def delete(self, run_id: str) -> Sequence[str]:
+        return await self._write(partial(self._care.delete, run_id=run_id), run_id)
 
     async def aclose(self) -> None:
         """Write what has queued, give up the runs' leases and close the file; again: nothing."""
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
-
-    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        self._writer.check_open()
-        try:
-            return await to_thread.run_sync(self._readers.lend, query)
-        except sqlite3.Error as error:
-            raise cannot_read(self.path, error) from error
 
     async def _write(self, apply: Apply[T], run_id: str, seq: int | None = None) -> T:
         return await self._writer.perform(Item[AnyApply, T](apply, run_id, seq))

@@ -60,6 +60,7 @@ def read_runs(connection: sqlite3.Connection, which: RunFilter) -> list[RunRecor
         "agent = ?": which.agent,
         "conversation = ?": which.conversation,
         "parent = ?": which.parent,
+        "origin_run = ?": which.origin,
         "created_at >= ?": which.since,
     }
     chosen = {text: value for text, value in conditions.items() if value is not None}

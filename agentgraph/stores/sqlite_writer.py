@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from agentgraph.clock import Clock
-from agentgraph.exceptions import AgentRunError, GraphRuntimeError
+from agentgraph.exceptions import AgentRunError, GraphRuntimeError, UserError
 
 from .group_commit import Item, OutOfReachError
 from .leases import Change, Leases
@@ -81,7 +81,7 @@ class FileMedium:
         for item in items:
             try:
                 value, change = item.write(self._connection, now)
-            except (AgentRunError, GraphRuntimeError) as refusal:
+            except (AgentRunError, GraphRuntimeError, UserError) as refusal:
                 item.refuse(refusal)
             else:
                 item.succeed(value, change)

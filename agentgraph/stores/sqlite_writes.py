@@ -68,6 +68,8 @@ class Writes:
             newest = read_runs(connection, RunFilter(conversation=run.conversation, limit=1))
             if newest:
                 check_turn(newest[0], run, now, self.leases.is_dead(newest[0]))
+        if run.origin is not None:
+            self._find(connection, run.origin[0])
         if not insert_run(connection, run, self.owner, now, now + self.leases.length):
             raise RunExists(run.run_id)
         if run.opening is not None:

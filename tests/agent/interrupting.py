@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from agentgraph.exceptions import StoreError
-from agentgraph.graph import Commit, JournalRecord, NewRun, RunFilter, RunRecord, Settlement, Status, StepRecord, Store
+from agentgraph.graph import (
+    Commit,
+    JournalRecord,
+    NewRun,
+    RunFilter,
+    RunRecord,
+    Settlement,
+    Status,
+    StepRecord,
+    Store,
+    StoredRun,
+)
 
 __all__ = ["Accident", "Interrupting", "Killed"]
 
@@ -101,6 +112,12 @@ class Interrupting:
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         return await self.store.list(which)
+
+    async def insert(self, runs: Sequence[StoredRun]) -> None:
+        await self.store.insert(runs)
+
+    async def delete(self, run_id: str) -> Sequence[str]:
+        return await self.store.delete(run_id)
 
     async def aclose(self) -> None:
         await self.store.aclose()

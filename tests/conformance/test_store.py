@@ -20,6 +20,7 @@ async def everything(store: Store, run_id: str = "r") -> tuple[object, ...]:
 
 
 async def test_a_new_run_is_claimed_by_its_creator(store: Store, clock: HandClock) -> None:
+    await store.create(replace(new_run("old"), status=Status.PENDING))
     run = await store.create(new_run(agent="a", conversation="c", origin=("old", 3)))
     assert (run.status, run.epoch, run.seq, run.attempt, run.pending) == (Status.RUNNING, 1, 0, 1, "First")
     assert (run.graph, run.agent, run.conversation, run.origin) == ("g", "a", "c", ("old", 3))

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from agentgraph.graph import Commit, JournalRecord, NewRun, RunFilter, RunRecord, Settlement, Status, StepRecord, Store
+from agentgraph.graph import (
+    Commit,
+    JournalRecord,
+    NewRun,
+    RunFilter,
+    RunRecord,
+    Settlement,
+    Status,
+    StepRecord,
+    Store,
+    StoredRun,
+)
 
 from .jobs import Moment
 from .marks import leave_mark
@@ -62,6 +73,12 @@ class DyingStore:
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         return await self._inner.list(which)
+
+    async def insert(self, runs: Sequence[StoredRun]) -> None:
+        await self._inner.insert(runs)
+
+    async def delete(self, run_id: str) -> Sequence[str]:
+        return await self._inner.delete(run_id)
 
     async def aclose(self) -> None:
         await self._inner.aclose()

@@ -138,7 +138,7 @@ async def test_an_origin_goes_with_the_last_run_that_shares_it() -> None:
 async def test_a_long_chain_of_forks_is_forgotten_at_once() -> None:
     store = MemoryStore()
     for n in range(3000):
-        await store.create(new_run(f"{n}", named=False, origin=(f"{n - 1}", 0)))
+        await store.create(new_run(f"{n}", named=False, origin=(f"{n - 1}", 0) if n else None))
     for n in range(3000):
         await finish(store, f"{n}")
     assert await kept(store) == set()

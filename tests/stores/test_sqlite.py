@@ -70,7 +70,7 @@ async def test_the_file_is_ours_and_has_a_write_ahead_log(store: SQLiteStore) ->
 
 async def test_runs_survive_the_store(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "r.db")
-    run = await store.create(new_run(agent="a", conversation="c", parent="p", origin=("o", 3)))
+    run = await store.create(new_run(agent="a", conversation="c", parent="p"))
     await store.journal("r", run.epoch, call(0))
     await store.settle(settlement(run, Event.FAIL, error="why"))
     kept = await store.load("r"), await store.steps("r"), await store.calls("r"), await store.list()

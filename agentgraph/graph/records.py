@@ -1,0 +1,231 @@
+"""The records that cross the port between the engine and a store: rows, and what is asked to be written.
+
+`body`, `state` and `options` are bytes that only `codec.py` and the graph's owner read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .lifecycle import Event, Status
+
+__all__ = [
+    "OPENING",
+    "ROOT",
+    "Commit",
+    "JournalKind",
+    "JournalRecord",
+    "NewRun",
+    "Owner",
+    "RunFilter",
+    "RunRecord",
+    "Settlement",
+    "StepRecord",
+    "StoredRun",
+]
+
+ROOT = ""
+"""The path of a run's root branch."""
+
+OPENING = -1
+"""The seq of the step row that a branch begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process that executes runs."""
+
+    host: str
+    """The machine as far as process ids mean anything on it: boot id and pid namespace; empty where unknown."""
+    pid: int
+    started: int
+    """When the process started, in the kernel's ticks since boot: tells a reused pid from the old one."""
+    name: str
+    """The host's name, for people."""
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What one step did; also the opening of a branch (`seq == OPENING`)."""
+
+    seq: int
+    branch: str = ROOT
+    node: str
+    """The id of the node that ran; empty for an opening, `codec.EDIT` for a change of the pending node."""
+    outcome: str
+    """The id of the node that comes next, or `End`."""
+    body: bytes
+    """The outcome's fields and what the step added to the lists of the state, as `codec.py` writes them."""
+    state: bytes = b""
+    """The other fields of the state that changed, a JSON object; empty where none did."""
+    usage: bytes = b""
+    """The run's counters after the step, a JSON object; empty where they did not change."""
+    attempt: int = 1
+    started_at: float = 0.0
+    """Unix time, seconds."""
+    ended_at: float = 0.0
+    owner: str = ""
+    """The process that ran it, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as it stands."""
+
+    run_id: str
+    graph: str
+    """The name of its graph."""
+    agent: str | None = None
+    """The name of the agent it belongs to."""
+    status: Status
+    epoch: int
+    """How often it was claimed."""
+    seq: int
+    """The next step of its root branch: so many were committed."""
+    attempt: int
+    """How often the pending step was claimed."""
+    state: bytes
+    """Every field of the state that is not stored by items, a JSON object."""
+    usage: bytes = b"{}"
+    """Its counters, a JSON object of integers."""
+    options: bytes = b"{}"
+    """What it was started with; only its graph's owner reads it."""
+    pending: str
+    """The id of the node that comes next, or `End`."""
+    error: str | None = None
+    """Why it failed, if it did."""
+    conversation: str | None = None
+    parent: str | None = None
+    origin: tuple[str, int] | None = None
+    """The run and the step it goes on from."""
+    owner: Owner | None = None
+    """Who executes it, while somebody does."""
+    lease_until: float = 0.0
+    """Unix time, seconds."""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One step of a claimed run; `status` is what the run becomes by it."""
+
+    run_id: str
+    epoch: int
+    step: StepRecord
+    state: bytes
+    """The newest small state, whole."""
+    usage: bytes
+    status: Status = Status.RUNNING
+    journaled: bool = False
+    """The step has journal rows, to be deleted with this commit."""
+
+
+class JournalKind(StrEnum):
+    """What a journal row says of its call."""
+
+    STARTED = "started"
+    """It was begun; whether it ended is not known."""
+    DONE = "done"
+    """It returned `value`."""
+    LOST = "lost"
+    """It returned something that cannot be stored; `value` says what. It is not run again."""
+    ASKED = "asked"
+    """It waits for an answer; `value` is the question."""
+    ANSWERED = "answered"
+    """`value` is the answer; the step has not seen it yet, or has not ended since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRecord:
+    """A call that happened inside a step which has not ended."""
+
+    seq: int
+    branch: str = ROOT
+    key: str
+    kind: JournalKind
+    digest: str
+    """Of what was called with which arguments: a row whose digest differs is not used."""
+    value: bytes = b"null"
+    usage: bytes = b"{}"
+    """What the call added to the run's counters."""
+
+    @property
+    def path(self) -> str:
+        """The key of a question, unique in its run."""
+        return f"{self.branch}/{self.seq}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to be created: claimed by who creates it, unless `status` says that nobody executes it."""
+
+    run_id: str
+    graph: str
+    agent: str | None = None
+    opening: StepRecord | None = None
+    """The row that it begins with; None for a fork, which begins with the rows of its origin."""
+    seq: int = 0
+    """Its first step."""
+    pending: str
+    """The id of the node that comes first, or `End`."""
+    status: Status = Status.RUNNING
+    state: bytes
+    usage: bytes = b"{}"
+    options: bytes = b"{}"
+    conversation: str | None = None
+    follows: str | None = None
+    """With `opening` and `conversation`: the run that has to be the newest there, and ended, if there is one."""
+    parent: str | None = None
+    origin: tuple[str, int] | None = None
+    """The run that it goes on from, and that run's step before which."""
+    named: bool = False
+    """Somebody chose the id, so a store that forgets must remember it."""
+    calls: Sequence[JournalRecord] = ()
+    """What the journal of its first step holds already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The end of a claim without a step: the pending node is kept."""
+
+    run_id: str
+    epoch: int
+    event: Event
+    """`RELEASE`, `FAIL`, `CANCEL` or `WAIT`."""
+    error: str | None = None
+    journal: Sequence[JournalRecord] = ()
+    """Outcomes that were held back, written with it."""
+    questions: Sequence[JournalRecord] = ()
+    """What the run waits for, if that is why; `ASKED` rows, written with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs to list; what is None does not matter."""
+
+    status: Status | None = None
+    agent: str | None = None
+    conversation: str | None = None
+    parent: str | None = None
+    origin: str | None = None
+    """Those that go on from this run."""
+    since: float | None = None
+    """Created at or after this Unix time."""
+    before: tuple[float, str] | None = None
+    """For the next page: `(created_at, run_id)` of the last run of the page before."""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """All that a store has of one run, to be written into another one."""
+
+    run: RunRecord
+    steps: Sequence[StepRecord]
+    calls: Sequence[JournalRecord] = ()

@@ -1,0 +1,188 @@
+"""The runs that a process keeps in memory, and how they are read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Self
+
+from agentgraph.exceptions import RunNotFound
+from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.store import (
+    OPENING,
+    JournalRecord,
+    NewRun,
+    Owner,
+    RunFilter,
+    RunRecord,
+    StepRecord,
+    StoredRun,
+)
+
+from .removal import Relatives, as_inserted
+
+__all__ = ["MemoryRun", "MemoryRuns"]
+
+_LEASE = 15.0
+"""What a run's record shows, for people: nothing depends on it."""
+
+
+@dataclass(slots=True, eq=False)
+class MemoryRun:
+    """A run as it stands; changes with every write, under the store's lock."""
+
+    new: NewRun
+    options: bytes
+    state: bytes
+    usage: bytes
+    pending: str
+    created_at: float
+    updated_at: float
+    owner: Owner | None
+    steps: list[StepRecord]
+    status: Status = Status.RUNNING
+    epoch: int = 1
+    attempt: int = 1
+    error: str | None = None
+    asked: bool = False
+    journal: dict[tuple[str, int, str], JournalRecord] = field(
+        default_factory=dict[tuple[str, int, str], JournalRecord]
+    )
+
+    @classmethod
+    def inserted(cls, stored: StoredRun) -> Self:
+        """A run of another store."""
+        run = as_inserted(stored.run)
+        new = NewRun(
+            run_id=run.run_id,
+            graph=run.graph,
+            agent=run.agent,
+            seq=run.seq,
+            pending=run.pending,
+            state=run.state,
+            conversation=run.conversation,
+            parent=run.parent,
+            origin=run.origin,
+            named=True,
+        )
+        return cls(
+            new=new,
+            options=run.options,
+            state=run.state,
+            usage=run.usage,
+            pending=run.pending,
+            created_at=run.created_at,
+            updated_at=run.updated_at,
+            owner=None,
+            steps=list(stored.steps),
+            status=run.status,
+            epoch=run.epoch,
+            attempt=run.attempt,
+            error=run.error,
+            journal={(row.branch, row.seq, row.key): row for row in stored.calls},
+        )
+
+    @property
+    def age(self) -> tuple[float, str]:
+        return self.created_at, self.new.run_id
+
+    @property
+    def seq(self) -> int:
+        return self.steps[-1].seq + 1 if self.steps else self.new.seq
+
+    def fits(self, which: RunFilter) -> bool:
+        new = self.new
+        return (
+            which.status in (None, self.status)
+            and which.agent in (None, new.agent)
+            and which.conversation in (None, new.conversation)
+            and which.parent in (None, new.parent)
+            and which.origin in (None, new.origin and new.origin[0])
+            and (which.since is None or self.created_at >= which.since)
+            and (which.before is None or self.age < which.before)
+        )
+
+    def rest(self, status: Status) -> None:
+        self.status, self.owner, self.asked = status, None, False
+
+    def record(self) -> RunRecord:
+        return RunRecord(
+            run_id=self.new.run_id,
+            graph=self.new.graph,
+            agent=self.new.agent,
+            status=self.status,
+            epoch=self.epoch,
+            seq=self.seq,
+            attempt=self.attempt,
+            state=self.state,
+            usage=self.usage,
+            options=self.options,
+            pending=self.pending,
+            error=self.error,
+            conversation=self.new.conversation,
+            parent=self.new.parent,
+            origin=self.new.origin,
+            owner=self.owner,
+            lease_until=0.0 if self.owner is None else self.updated_at + _LEASE,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+        )
+
+
+class MemoryRuns:
+    """Runs by their ids, under a lock; `MemoryStore` writes them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: dict[str, MemoryRun] = {}
+
+    async def load(self, run_id: str) -> RunRecord:
+        with self._lock:
+            return self._find(run_id).record()
+
+    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
+        with self._lock:
+            run = self._runs.get(run_id)
+            return [] if run is None else [step for step in run.steps if step.seq > after]
+
+    async def calls(self, run_id: str) -> list[JournalRecord]:
+        with self._lock:
+            run = self._runs.get(run_id)
+            return [] if run is None else list(run.journal.values())
+
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        which = which or RunFilter()
+        with self._lock:
+            found = [run for run in self._runs.values() if run.fits(which)]
+            found.sort(key=_age, reverse=True)
+            return [run.record() for run in found[: which.limit]]
+
+    def _find(self, run_id: str) -> MemoryRun:
+        try:
+            return self._runs[run_id]
+        except KeyError:
+            raise RunNotFound(run_id, "this process's memory") from None
+
+    def _head(self, conversation: str) -> RunRecord | None:
+        found = [run for run in self._runs.values() if run.new.conversation == conversation]
+        return max(found, key=_age).record() if found else None
+
+    def _check_origin(self, origin: tuple[str, int] | None, among: Collection[str] = ()) -> None:
+        if origin is not None and origin[0] not in among:
+            self._find(origin[0])
+
+    def _relatives(self) -> Relatives:
+        runs = self._runs
+
+        def children(run_id: str) -> list[RunRecord]:
+            return [run.record() for run in runs.values() if run.new.parent == run_id]
+
+        def followers(run_id: str) -> list[str]:
+            return [run.new.run_id for run in runs.values() if run.new.origin and run.new.origin[0] == run_id]
+
+        return Relatives(runs.__contains__, children, followers)
+
+
+def _age(run: MemoryRun) -> tuple[float, str]:
+    return run.age

@@ -1,0 +1,52 @@
+"""How runs are read from a SQLite file, each query in a worker thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from anyio import to_thread
+
+from agentgraph.exceptions import RunNotFound
+from agentgraph.graph.store import OPENING, JournalRecord, RunFilter, RunRecord, StepRecord
+
+from .readers import Readers
+from .sqlite_errors import cannot_read
+from .sqlite_rows import find_run, read_calls, read_runs, read_steps
+
+__all__ = ["FileReads"]
+
+T = TypeVar("T")
+
+
+class FileReads:
+    """The reading half of `SQLiteStore`; `check_open` refuses reads of a store that was closed."""
+
+    def __init__(self, path: Path, readers: Readers[sqlite3.Connection], check_open: Callable[[], None]) -> None:
+        self.path = path
+        self._readers, self._check_open = readers, check_open
+
+    async def load(self, run_id: str) -> RunRecord:
+        found = await self._read(partial(find_run, run_id=run_id))
+        if found is None:
+            raise RunNotFound(run_id, str(self.path))
+        return found
+
+    async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
+        return await self._read(partial(read_steps, run_id=run_id, after=after))
+
+    async def calls(self, run_id: str) -> list[JournalRecord]:
+        return await self._read(partial(read_calls, run_id=run_id))
+
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        return await self._read(partial(read_runs, which=which or RunFilter()))
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        self._check_open()
+        try:
+            return await to_thread.run_sync(self._readers.lend, query)
+        except sqlite3.Error as error:
+            raise cannot_read(self.path, error) from error
