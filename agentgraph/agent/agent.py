@@ -21,6 +21,7 @@ from agentgraph.result import ResultSchema
 from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool
 
+from .block import Block
 from .config import EndStrategy, Toolbox
 from .controls import StoredRuns
 from .functions import AgentFunctions, check_names
@@ -145,8 +146,9 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
             UserError, AgentRunError, Exception: as `run`.
         """
         asked = self.iter(user_prompt, result_type=result_type, **options)
-        async with asked as run, StreamedRunResult(run) as response:
-            yield response
+        with Block() as block:
+            async with asked as run, StreamedRunResult(run, block) as response:
+                yield response
 
     @overload
     def iter(
@@ -169,7 +171,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
             UserError, AgentRunError: as `run`.
         """
         self._infer_name(options)
-        ask = Ask(user_prompt, result_type, self._override.over(options))
+        ask = Ask(user_prompt, result_type, self._override.over(options), options)
         async with GraphRun(await self._setup(result_type).open(ask)) as graph_run:
             run = AgentRun(graph_run)
             try:
@@ -214,6 +216,9 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         return ResultSchema.build(result_type, self._settings.result_tool_name, self._settings.result_tool_description)
 
     def _store(self) -> Store:
+        overridden = self._override.over({}).get("store")
+        if overridden is not None:
+            return open_store(overridden)
         if self._own_store is None:
             where = self._settings.store
             self._own_store = MemoryStore() if where is None else open_store(where)

@@ -26,15 +26,15 @@ __all__ = ["as_child", "asked", "cancel_tree", "find_child"]
 _OWN = ("run_id", "resume", "conversation", "store", "answers")
 
 
-def as_child(options: RunOptions[Any]) -> tuple[CallScope, str, RunOptions[Any]]:
-    """Where a child belongs, its id, and its options: usage and limits are those of its parent unless given.
+def as_child(options: RunOptions[Any], given: RunOptions[Any]) -> tuple[CallScope, str, RunOptions[Any]]:
+    """Where a child belongs, its id, and its options: usage and limits are those of its parent unless `given`.
 
     Raises:
         UserError: the context is none of a call, or the options contradict it.
     """
     parent = options.get("parent")
     assert parent is not None
-    spare = [name for name in _OWN if options.get(name)]
+    spare = [name for name in _OWN if given.get(name)]
     if spare:
         raise UserError(f"a run with `parent=` takes {' and '.join(spare)} from its parent: leave it out")
     if parent.scope is None:

@@ -8,6 +8,7 @@ from typing import Any
 from agentgraph.clock import new_run_id
 from agentgraph.graph import Status, Store, fork
 from agentgraph.stores import open_store
+from agentgraph.tools import Tool
 
 from .answers import hand_in
 from .children import cancel_tree
@@ -18,6 +19,8 @@ __all__ = ["StoredRuns"]
 
 class StoredRuns(ABC):
     """The doors to an agent's stored runs; none of them executes anything."""
+
+    _tools: dict[str, Tool[Any]]  # Any: whatever the agent's tools return and take as context
 
     @abstractmethod
     def _store(self) -> Store: ...
@@ -35,11 +38,11 @@ class StoredRuns(ABC):
 
         Raises:
             RunNotFound: there is no such run.
-            UserError: the call is not waiting, was answered already, or the answer is about another one.
+            UserError: the call is not waiting, was answered already, or the answer does not fit it.
             StoreError: the store cannot be written.
         """
         where = self._store() if store is None else open_store(store)
-        await hand_in(where, await where.load(run_id), {key: answer})
+        await hand_in(where, await where.load(run_id), {key: answer}, self._tools)
 
     async def cancel(self, run_id: str, *, store: StoreLike | None = None) -> Status:
         """Ask for the cancellation of a run and of those that its tools started; it can be resumed.

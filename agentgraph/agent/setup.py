@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
 from agentgraph.clock import new_run_id
 from agentgraph.exceptions import RunNotResumable, UserError
-from agentgraph.graph import Ended, Execution, Graph, RunFilter, RunInfo, RunRecord, Scheduler, Store
+from agentgraph.graph import Ended, Execution, Graph, RunFilter, RunInfo, RunRecord, Scheduler, Status, Store
 from agentgraph.messages import ModelMessage, UserContent
 from agentgraph.model import Model
 from agentgraph.models import infer_model
@@ -19,6 +20,7 @@ from agentgraph.settings import ModelSettings, merge_model_settings
 from agentgraph.stores import open_store
 from agentgraph.usage import Usage, UsageLimits
 
+from .absent import AbsentModel
 from .answers import hand_in
 from .children import as_child, asked, find_child
 from .config import EndStrategy, RunConfig, Toolbox
@@ -56,6 +58,8 @@ class Ask:
     prompt: Prompt | None
     result_type: Any  # a type, or None for the agent's
     options: RunOptions[Any]
+    given: RunOptions[Any]
+    """The options without what `Agent.override` put over them: what is stored of the run."""
 
     def check(self) -> None:
         """Refuse what does not go together.
@@ -129,7 +133,7 @@ class RunSetup(Generic[ResultT]):
             history = after.state.message_history
         state = AgentState(message_history=history, usage=options.get("usage") or Usage())
         parent = options.get("parent")
-        stored = StoredOptions.of(options, ask.result_type, self.end_strategy)
+        stored = StoredOptions.of(_as_given(options, ask.given), ask.result_type, self.end_strategy)
         info = RunInfo(
             run_id=run_id or new_run_id(),
             named=run_id is not None and parent is None,
@@ -140,10 +144,12 @@ class RunSetup(Generic[ResultT]):
             options=replace(stored, asked=None if parent is None else asked(ask.prompt)).dump(),
         )
         node = UserPromptNode[Any, ResultT](ask.prompt)
-        return await self._scheduler(store, config).begin(self.graph, node, (state, config), info)
+        execution = await self._scheduler(store, config).begin(self.graph, node, (state, config), info)
+        execution.adopt = partial(_share, state.usage)
+        return execution
 
     async def _open_child(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
-        scope, run_id, options = as_child(ask.options)
+        scope, run_id, options = as_child(ask.options, ask.given)
         child = replace(ask, options={**options, "run_id": run_id})
         record = await find_child(scope, run_id, ask.prompt)
         return await (self._begin(scope.store, child) if record is None else self._resume(scope.store, record, child))
@@ -163,24 +169,28 @@ class RunSetup(Generic[ResultT]):
             problem = f"it is a run of graph {record.graph!r}, not of an agent: resume it with its graph"
             raise RunNotResumable(record.run_id, [problem])
         stored = StoredOptions.load(record.options)
-        options = resumed(record.run_id, stored, ask.options, ask.result_type)
-        config = replace(self._config(options), end_strategy=stored.end_strategy)
+        ended = record.status is Status.SUCCEEDED
+        options = resumed(record.run_id, stored, ask.options, ask.result_type, ended=ended)
+        config = replace(self._config(options, ended=ended), end_strategy=stored.end_strategy)
         answers = ask.options.get("answers")
         if answers:
-            await hand_in(store, record, answers)
-        held = replace(StoredOptions.of(options, ask.result_type, stored.end_strategy), asked=stored.asked)
+            await hand_in(store, record, answers, self.toolbox.tools)
+        held = stored.renewed(_as_given(options, ask.given), ask.result_type)
         execution = await self._scheduler(store, config).resume(self.graph, record, config, held.dump())
         usage = options.get("usage")
-        if usage is not None:
-            _fill(usage, execution.ctx.state.usage)
-            execution.ctx.state.usage = usage
+        if usage is None:
+            usage = execution.ctx.state.usage
+        _share(usage, execution.ctx.state)
+        execution.adopt = partial(_share, usage)
         return execution
 
     def _scheduler(self, store: Store, config: RunConfig[Any]) -> Scheduler:
         return Scheduler(store, observers=observers_for(self.instrument, Observed(self.name, config.model)))
 
-    def _config(self, options: RunOptions[Any]) -> RunConfig[Any]:
+    def _config(self, options: RunOptions[Any], *, ended: bool = False) -> RunConfig[Any]:
         model = options.get("model") or self.model
+        if ended and not isinstance(model, Model):
+            model = AbsentModel(model)
         if model is None:
             raise UserError("there is no model: give the agent or the run `model=`, for example 'openai:gpt-4o'")
         return RunConfig(
@@ -197,7 +207,14 @@ class RunSetup(Generic[ResultT]):
         )
 
 
-def _fill(usage: Usage, totals: Usage) -> None:
+def _as_given(options: RunOptions[Any], given: RunOptions[Any]) -> RunOptions[Any]:
+    """The options with the run's own model and deps, whatever overrides them."""
+    return {**options, "model": given.get("model"), "deps": given.get("deps")}
+
+
+def _share(usage: Usage, state: AgentState) -> None:
+    """Let the state count in `usage`, which is to show what the run has used."""
+    totals, state.usage = state.usage, usage
     usage.requests, usage.details = totals.requests, totals.details
     usage.request_tokens, usage.response_tokens = totals.request_tokens, totals.response_tokens
     usage.total_tokens = totals.total_tokens

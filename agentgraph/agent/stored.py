@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -59,6 +59,19 @@ class StoredOptions:
             result_type=None if result_type is None else str(result_type),
         )
 
+    def renewed(self, options: RunOptions[Any], result_type: object) -> StoredOptions:
+        """What is kept when the run goes on; of `options`, as `resumed` made them, the model and deps given now."""
+        now = StoredOptions.of(options, result_type, self.end_strategy)
+        own_model = options.get("model") is None
+        return replace(
+            now,
+            model=self.model if own_model else now.model,
+            model_object=self.model_object if own_model else now.model_object,
+            deps=self.deps or now.deps,
+            result_type=now.result_type or self.result_type,
+            asked=self.asked,
+        )
+
     def dump(self) -> bytes:
         """As JSON, without what was left out."""
         return _adapter().dump_json(self, exclude_defaults=True)
@@ -69,8 +82,12 @@ class StoredOptions:
         return _adapter().validate_json(data)
 
 
-def resumed(run_id: str, stored: StoredOptions, options: RunOptions[Any], result_type: object) -> RunOptions[Any]:
+def resumed(
+    run_id: str, stored: StoredOptions, options: RunOptions[Any], result_type: object, *, ended: bool = False
+) -> RunOptions[Any]:
     """The options of a resumed run: what is given now, else what it was started with.
+
+    One that has `ended` needs no model and no deps any more.
 
     Raises:
         RunNotResumable: something that is not stored has to be given again; lists all of it.
@@ -79,11 +96,11 @@ def resumed(run_id: str, stored: StoredOptions, options: RunOptions[Any], result
         problem
         for lacking, problem in (
             (
-                stored.deps and options.get("deps") is None,
+                stored.deps and not ended and options.get("deps") is None,
                 "it was started with deps, which are not stored: give `deps=`",
             ),
             (
-                stored.model_object and options.get("model") is None,
+                stored.model_object and not ended and options.get("model") is None,
                 f"it was started with a {stored.model_object} object: give `model=`",
             ),
             (

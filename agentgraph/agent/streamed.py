@@ -29,6 +29,7 @@ from agentgraph.messages import (
 from agentgraph.result import Rejected, validate
 from agentgraph.usage import Usage
 
+from .block import Block
 from .config import run_context
 from .nodes import ModelRequestNode
 from .pacing import Paced, Pieces
@@ -47,8 +48,8 @@ ResultT = TypeVar("ResultT", default=str)
 class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
     """The result of a run while it comes. Each way of reading goes on where the last one stopped."""
 
-    def __init__(self, run: AgentRun[DepsT, ResultT]) -> None:
-        self._run = run
+    def __init__(self, run: AgentRun[DepsT, ResultT], block: Block) -> None:
+        self._run, self._block = run, block
         self._stack = AsyncExitStack()
         self._reply: AgentStream[DepsT, ResultT] | None = None
         self._stopped = False
@@ -63,10 +64,11 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._stopped:
-            return
         if error is not None:
             await self._stack.__aexit__(kind, error, traceback)
+            return
+        if self._stopped:
+            await self._give_up()
             return
         async with self._stack:
             if self._reply is not None:  # else the run has ended, or failed where the caller has seen it
@@ -113,6 +115,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         if not self._run.ctx.deps.result.allow_text:
             message = "text is no possible result of this run; use `stream` or `stream_structured`"
             raise UserError(message)
+        self._check_going()
         if self._run.result is not None:
             yield reply_text(self._response())
         while self._reply is not None:
@@ -126,6 +129,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
 
         At most one every `debounce_by` seconds; None: one for each piece that comes.
         """
+        self._check_going()
         while self._reply is not None:
             reply = self._reply
             async for _ in Paced(Pieces(self._events(reply)), debounce_by, self._run.ctx.clock.monotonic):
@@ -144,21 +148,26 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
             async for _ in self._events(self._reply):
                 pass
             await self._close_reply()
+        self._check_going()
         result = self._run.result
         if result is None:
-            if self._stopped:
-                raise RunCancelled(self.run_id)
             message = f"run {self.run_id!r} has no result: it failed, or was interrupted"
             raise AgentRunError(message)
         return result.data
 
     async def cancel(self) -> None:
-        """Stop: close the provider's stream at once, keep what has come, cancel the run. It can be resumed."""
-        stopped = RunCancelled(self.run_id)
-        self._stopped, self._reply = True, None
-        with suppress(RunCancelled):
-            await self._stack.__aexit__(RunCancelled, stopped, None)
-        await self._run.cancel()
+        """Stop: close the provider's stream at once, keep what has come, cancel the run. It can be resumed.
+
+        Called from another task, it has the block left, wherever that stands, as a cancel scope around it would; what
+        comes after the block goes on. To read on after a cancel is `RunCancelled`.
+        """
+        if self.is_complete or self._stopped:
+            return
+        self._stopped = True
+        if self._block.inside:
+            await self._give_up()
+        else:
+            await self._block.end()
 
     async def validate_structured_result(self, message: ModelResponse, *, allow_partial: bool = False) -> ResultT:
         """The result in a reply that `stream_structured` gave; with `allow_partial`, as far as it is there.
@@ -217,7 +226,18 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         await self._end_reply()
         await self._open_reply()
 
+    async def _give_up(self) -> None:
+        self._reply = None
+        with suppress(RunCancelled):
+            await self._stack.__aexit__(RunCancelled, RunCancelled(self.run_id), None)
+        await self._run.cancel()
+
+    def _check_going(self) -> None:
+        if self._stopped and not self.is_complete:
+            raise RunCancelled(self.run_id)
+
     async def _end_reply(self) -> None:
+        self._check_going()
         self._reply = None
         self._ahead.clear()
         await self._stack.aclose()

@@ -103,5 +103,8 @@ def pick_question(run_id: str, rows: Sequence[JournalRecord], key: str, digest: 
 
 def _asks(row: JournalRecord) -> str | None:
     """The run that asks what stands in this row; None if it does not say."""
-    stored = from_json(row.value)
-    return stored.get("run_id") if isinstance(stored, dict) else None
+    match from_json(row.value):
+        case {"run_id": str(run_id)}:
+            return run_id
+        case _:
+            return None
