@@ -22,12 +22,15 @@ from typing import TypedDict
 
 import psycopg
 import pytest
+from psycopg import sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-__all__ = ["PostgresServer", "fresh_schema", "server_url"]
+__all__ = ["LOCKED", "PostgresServer", "fresh_schema", "server_url"]
 
 NAMED = "AGENTGRAPH_TEST_POSTGRES"
 NOBODY = 65534
+LOCKED = "locked"
+"""A role whose members need a password on a server of our own."""
 SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB")
 """No test takes the machine's power away."""
 
@@ -49,7 +52,11 @@ class PostgresServer:
             self._programs = _reachable(self._programs, self._folder)
         self._watch: subprocess.Popen[bytes] | None = None
         self._run("initdb", "-D", str(self._data), "--no-sync", "--auth=trust", "-U", "postgres", "-E", "UTF8")
+        rules = self._data / "pg_hba.conf"
+        rules.write_text(f"local all +{LOCKED} scram-sha-256\n{rules.read_text()}")
         self.start()
+        with psycopg.connect(self.url) as connection:
+            connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(LOCKED)))
 
     @property
     def url(self) -> str:

@@ -20,7 +20,7 @@ from agentgraph.stores.postgres_database import Database, check_version
 from agentgraph.stores.postgres_errors import cannot_write, is_lost, is_passing, may_have_arrived
 from agentgraph.stores.postgres_schema import FORMAT, MIGRATIONS, migrate
 from tests.conformance.records import new_run, next_commit
-from tests.postgres_server import fresh_schema, server_url
+from tests.postgres_server import LOCKED, fresh_schema, server_url
 from tests.shared_data import REPOSITORY
 from tests.stores.places import DatabasePlace
 
@@ -149,7 +149,7 @@ def test_a_database_does_not_show_its_password() -> None:
 
 def test_a_database_that_is_not_there_is_named() -> None:
     with pytest.raises(StoreError, match=r"database 'nothing' on .* cannot be opened: .*\"nothing\" does not exist"):
-        PostgresStore(with_(server_url(), dbname="nothing", password="secret"))
+        PostgresStore(with_(server_url(), dbname="nothing"))
 
 
 @pytest.mark.parametrize("schema", ["", "a b", "a%s", 'a"', "x" * 64, "ä" * 32])
@@ -203,13 +203,25 @@ async def test_a_migration_that_breaks_is_undone(place: DatabasePlace) -> None:
 
 @pytest.fixture
 def stranger(place: DatabasePlace) -> Iterator[str]:
-    """The URL of a user who may do nothing."""
+    """The URL of a user who may do nothing, and has a password."""
     with place.connect() as connection:
         name = sql.Identifier(place.schema)
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-        yield with_(place.server, user=place.schema)
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'secret'").format(name))
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (LOCKED,)).fetchall():
+            connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(LOCKED), name))
+        yield with_(place.server, user=place.schema, password="secret")
         connection.execute(sql.SQL("DROP OWNED BY {}").format(name))
         connection.execute(sql.SQL("DROP ROLE {}").format(name))
+
+
+async def test_a_wrong_password_is_told_and_not_repeated(place: DatabasePlace, stranger: str) -> None:
+    with pytest.raises(StoreError, match="cannot be opened") as caught:
+        PostgresStore(with_(stranger, password="wrong-secret"), schema=place.schema)
+    told = f"{caught.value} {caught.value.__cause__!r}"
+    if "permission" in told:
+        pytest.skip("the server asks nobody for a password")
+    assert "password authentication failed" in told
+    assert "secret" not in told
 
 
 async def test_a_user_without_permission_is_told_what_he_needs(place: DatabasePlace, stranger: str) -> None:
