@@ -311,6 +311,6 @@ async def test_several_failures_of_a_batch_leave_as_the_first() -> None:
 
     with pytest.raises(KeyError) as caught:
         await Journal().once_all([Once[int](f"{number}", fail, [number]) for number in range(2)])
-    others = caught.value.__cause__
-    assert isinstance(others, ExceptionGroup)
+    others: Any = caught.value.__cause__
+    assert type(others) is ExceptionGroup
     assert sorted(map(str, others.exceptions)) == ["0", "1"]
