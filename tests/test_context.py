@@ -4,7 +4,9 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from agentgraph.context import RunContext
+from agentgraph.context import CallScope, RunContext
+from agentgraph.stores import MemoryStore
+from agentgraph.usage import UsageLimits
 from tests.contexts import context
 
 
@@ -40,3 +42,9 @@ def test_an_unknown_change_is_refused() -> None:
 def test_a_context_does_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         context(1).retry = 1  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_runs_that_a_call_starts_are_told_apart_by_their_count_or_a_key() -> None:
+    scope = CallScope(MemoryStore(), UsageLimits(), "r/:2/0")
+    assert [scope.start(None), scope.start("second"), scope.start(None)] == scope.children
+    assert scope.children == ["r/:2/0.0", "r/:2/0.second", "r/:2/0.2"]

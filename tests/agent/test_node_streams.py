@@ -17,6 +17,7 @@ from agentgraph import (
     MemoryStore,
     ModelRequestNode,
     ModelRetry,
+    RunCancelled,
     RunContext,
     UnexpectedModelBehavior,
     UserPromptNode,
@@ -265,6 +266,18 @@ async def test_a_node_whose_stream_is_open_does_not_run() -> None:
         async with node.stream(run.ctx):
             with pytest.raises(GraphRuntimeError, match="begun and not finished"):
                 await run.next(node)
+
+
+async def test_a_reply_is_read_no_further_once_the_run_is_over() -> None:
+    async with looking("The cat", "sat").iter("Hello") as run:
+        node = await requested(run)
+        async with node.stream(run.ctx) as stream:
+            first = await anext(stream)
+            with pytest.raises(GraphRuntimeError):
+                await run.next(node)
+            with pytest.raises(RunCancelled):
+                await anext(stream)
+    assert isinstance(first, PartStartEvent)
 
 
 async def test_a_node_is_streamed_once() -> None:

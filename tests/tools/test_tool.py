@@ -70,6 +70,13 @@ def test_options_win_over_what_the_function_says() -> None:
     assert repr(tool) == "Tool('search')"
 
 
+@pytest.mark.parametrize(
+    ("args", "fits"), [('{"name": "a"}', True), ({"name": "a", "limit": "many"}, False), ("{", False)]
+)
+def test_whether_arguments_fit_is_known_before_the_call(args: str | dict[str, object], fits: object) -> None:
+    assert Tool(find).accepts(ToolCallPart("find", args)) is fits
+
+
 def test_the_definition_is_made_once() -> None:
     tool = Tool(find)
     assert tool.definition is tool.definition
