@@ -7,12 +7,13 @@ not known to be dead. Only a run that does not live is claimed, and only such a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf, nextafter
 
 from agentgraph.exceptions import IllegalTransition, RunBusy, RunNotResumable
 from agentgraph.graph.lifecycle import LIFECYCLE, Event, Status, advance
 from agentgraph.graph.store import NewRun, Owner, RunRecord
 
-__all__ = ["IsDead", "cancelled", "check_turn", "claimed", "committed", "lives", "settled"]
+__all__ = ["IsDead", "cancelled", "check_turn", "claimed", "committed", "created", "lives", "settled"]
 
 IsDead = Callable[[Owner], bool]
 
@@ -39,8 +40,15 @@ def claimed(run: RunRecord, now: float, is_dead: IsDead, *, held: bool = False) 
     return advance(run.status, Event.CLAIM if run.status is Status.RUNNING else Event.START)
 
 
-def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDead) -> None:
+def created(now: float, newest: RunRecord | None) -> float:
+    """When a run is created in a conversation whose newest run is `newest`: after that one, though clocks go back."""
+    return now if newest is None else max(now, nextafter(newest.created_at, inf))
+
+
+def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDead, *, held: bool = False) -> None:
     """Refuse a run that would not be the next turn of its conversation, whose newest run is `newest`.
+
+    `held`: this store itself executes that one, so its lease does not matter.
 
     Raises:
         RunBusy: another turn is being taken, or was taken meanwhile.
@@ -48,7 +56,7 @@ def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDea
     """
     if newest is None:
         return
-    if newest.run_id != new.follows or (newest.owner is not None and lives(newest, now, is_dead)):
+    if newest.run_id != new.follows or (newest.owner is not None and lives(newest, now, is_dead, held=held)):
         who = "another turn of the conversation" if newest.owner is None else str(newest.owner)
         raise RunBusy(newest.run_id, who, max(0.0, newest.lease_until - now))
     if newest.status not in (Status.SUCCEEDED, Status.CANCELLED):

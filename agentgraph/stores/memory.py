@@ -23,7 +23,7 @@ from agentgraph.graph.store import (
     StoredRun,
 )
 
-from .claims import cancelled, check_turn, claimed, committed, settled
+from .claims import cancelled, check_turn, claimed, committed, created, settled
 from .memory_runs import MemoryRun, MemoryRuns
 from .owner import is_dead, this_process
 from .removal import check_rest, doomed
@@ -59,9 +59,10 @@ class MemoryStore(MemoryRuns):
             if run.run_id in self._runs:
                 raise RunExists(run.run_id)
             self._check_origin(run.origin)
-            if run.opening is not None and run.conversation is not None:
-                check_turn(self._head(run.conversation), run, self._now(), is_dead)
-            now = self._now()
+            newest = None if run.conversation is None else self._head(run.conversation)
+            now = created(self._now(), newest)
+            if run.opening is not None:
+                check_turn(newest, run, now, is_dead, held=True)
             self._runs[run.run_id] = kept = MemoryRun(
                 new=run,
                 options=run.options,

@@ -15,7 +15,7 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
 from agentgraph.graph.store import OPENING, ROOT, Commit, JournalRecord, NewRun, Owner, RunFilter, RunRecord, Settlement
 
-from .claims import cancelled, check_turn, claimed, committed, settled
+from .claims import cancelled, check_turn, claimed, committed, created, settled
 from .leases import Change, Leases
 from .rows import journal_values, step_values
 from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, read_calls, read_runs
@@ -64,10 +64,12 @@ class Writes:
     leases: Leases
 
     def create(self, connection: sqlite3.Connection, now: float, run: NewRun) -> tuple[RunRecord, Change]:
-        if run.opening is not None and run.conversation is not None:
-            newest = read_runs(connection, RunFilter(conversation=run.conversation, limit=1))
-            if newest:
-                check_turn(newest[0], run, now, self.leases.is_dead(newest[0]))
+        if run.conversation is not None:
+            for newest in read_runs(connection, RunFilter(conversation=run.conversation, limit=1)):
+                now = created(now, newest)
+                if run.opening is not None:
+                    held = self.leases.holds(newest)
+                    check_turn(newest, run, now, self.leases.is_dead(newest), held=held)
         if run.origin is not None:
             self._find(connection, run.origin[0])
         if not insert_run(connection, run, self.owner, now, now + self.leases.length):
