@@ -129,7 +129,7 @@ class ChatReply:
         """
         if as_text(body).strip() == DONE:
             self.ended = True
-            return []
+            return self._sorted(self._tags.end())
         chunk = read(_Chunk, body, self.model_name)
         error = as_object(chunk.x_groq).get("error") if chunk.error is None else chunk.error
         if error is not None:
@@ -143,8 +143,9 @@ class ChatReply:
         if choice.logprobs and any(choice.logprobs.values()):
             self._details.setdefault("logprobs", []).extend(choice.logprobs.get("content") or [])
         delta = choice.delta or choice.message
-        events = [] if delta is None else self._add(delta, whole=choice.message is not None)
-        return events + (self._sorted(self._tags.end()) if choice.finish_reason is not None else [])
+        whole = choice.message is not None
+        events = [] if delta is None else self._add(delta, whole=whole)
+        return events + (self._sorted(self._tags.end()) if whole or choice.finish_reason is not None else [])
 
     def failed(self, error: object, body: str | bytes) -> list[ModelResponseStreamEvent]:
         """Take an error that came with a status of success; some carry the status that it should have had.

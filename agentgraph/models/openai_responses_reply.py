@@ -16,7 +16,7 @@ from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
 from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ThinkingPart
 from agentgraph.usage import Usage
 
-from .openai_responses_request import RAW_THOUGHTS
+from .openai_responses_request import PHASES, RAW_THOUGHTS
 from .openai_responses_wire import Answer, Call, Event, Item, Message, Reasoning
 from .openai_usage import usage_of
 from .origin import marked
@@ -66,6 +66,8 @@ class ResponsesReply:
         self._system = system
         self._builder = BlockBuilder()
         self._details: JSON = {}
+        self._phases: list[str | None] = []
+        """One for each part of text."""
         self._last: Answer | None = None
         self._begun: dict[int, int] = {}
         """By the index of an item that was announced: its place among the parts."""
@@ -128,9 +130,10 @@ class ResponsesReply:
         """The reply so far."""
         parts = self._builder.parts
         last = self._last or Answer()
-        details = {**deepcopy(self._details), **self._builder.kept}
-        if self._builder.kept or any(isinstance(part, ThinkingPart) for part in parts):
-            details = marked(self._system, details)
+        details = deepcopy(self._details)
+        own = {**self._builder.kept, **({PHASES: [*self._phases]} if any(self._phases) else {})}
+        if own or any(isinstance(part, ThinkingPart) for part in parts):
+            details = marked(self._system, {**details, **own})
         if last.status in WAITING and not parts:
             details["status"] = last.status
         reason = as_object(last.incomplete_details).get("reason") or last.status
@@ -201,6 +204,8 @@ class ResponsesReply:
         return self._builder.text(refusal)
 
     def _note(self, message: Message) -> None:
+        if any(content.text or content.refusal for content in message.content or []):
+            self._phases.append(message.phase)
         for content in message.content or []:
             for name, entries in (("annotations", content.annotations), ("logprobs", content.logprobs)):
                 if entries:

@@ -40,8 +40,10 @@ from .service_blocks import with_service_blocks
 from .turns import one_by_one
 from .wire import JSON
 
-__all__ = ["RAW_THOUGHTS", "ResponsesDialect", "encode"]
+__all__ = ["PHASES", "RAW_THOUGHTS", "ResponsesDialect", "encode"]
 
+PHASES = "phases"
+"""The key in `provider_details` of what each text was meant for, if the service said so; it wants to be reminded."""
 RAW_THOUGHTS = "raw_thoughts"
 """The key in `provider_details` of the ids of thoughts whose text is the thinking itself, and no summary of it."""
 
@@ -105,7 +107,16 @@ def _reply(reply: ModelResponse, system: str) -> list[JSON]:
     own = made_by(reply, system)
     raw: list[str] = (reply.provider_details or {}).get(RAW_THOUGHTS, []) if own else []
     items = with_service_blocks(reply, system, lambda part: _item(part, own=own, raw=raw))
-    return _settled(items)
+    return _with_phases(_settled(items), (reply.provider_details or {}).get(PHASES, []) if own else [])
+
+
+def _with_phases(items: list[JSON], phases: Sequence[str | None]) -> list[JSON]:
+    texts = [item for item in items if item.get("role") == "assistant"]
+    if len(texts) != len(phases):  # of a reply that was cut off, some are not known
+        return items
+    for text, phase in zip(texts, phases, strict=True):
+        text.update({} if phase is None else {"phase": phase})
+    return items
 
 
 def _item(part: ModelResponsePart, *, own: bool, raw: Sequence[str]) -> list[JSON]:

@@ -44,6 +44,8 @@ class Message(Wire):
     """What the model says."""
 
     content: list[_Content] | None = None
+    phase: str | None = None
+    """Whether it is on the way to the answer, or the answer."""
 
 
 class Call(Wire):

@@ -4,15 +4,15 @@ Services refuse a call without an answer and an answer without a call. So each r
 up to the next reply, its calls are paired with the answers there, and then:
 
 - A call that nothing answers is left out; so is a reply with nothing left in it.
-- A call without an id, or with one that its reply used before, gets one made from its place in the history: the same
-  every time, in the call and in its answer.
+- A call without an id, or with one that was used before, gets one made from its place in the history: the same every
+  time, in the call and in its answer.
 - An answer to no call becomes something the user says.
 - A reply that was interrupted is left out unless the user said something after it or answered one of its calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -38,12 +38,13 @@ Answer = ToolReturnPart | RetryPromptPart
 def transcript(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
     """The conversation with its calls and answers paired; the messages given are not changed."""
     settled: list[ModelMessage] = []
+    used: set[str] = set()
     begin = 0
     while begin < len(messages):
         end = begin + 1
         while end < len(messages) and isinstance(messages[end], ModelRequest):
             end += 1
-        settled += _turn(messages[begin:end], begin)
+        settled += _turn(messages[begin:end], begin, used)
         begin = end
     return settled
 
@@ -53,8 +54,8 @@ def answers_call(part: ModelRequestPart) -> TypeIs[Answer]:
     return isinstance(part, ToolReturnPart) or (isinstance(part, RetryPromptPart) and part.tool_name is not None)
 
 
-def _turn(messages: Sequence[ModelMessage], position: int) -> list[ModelMessage]:
-    """Settle one reply and the requests after it, or the requests before the first reply."""
+def _turn(messages: Sequence[ModelMessage], position: int, used: set[str]) -> list[ModelMessage]:
+    """Settle one reply and the requests after it, or the requests before the first reply; `used` gets its ids."""
     requests = [message for message in messages if isinstance(message, ModelRequest)]
     answers = [part for request in requests for part in request.parts if answers_call(part)]
     reply = messages[0]
@@ -62,7 +63,8 @@ def _turn(messages: Sequence[ModelMessage], position: int) -> list[ModelMessage]
         return _answered(requests, [_said(answer) for answer in answers])
     calls = [part for part in reply.parts if isinstance(part, ToolCallPart)]
     pairs = _pair(calls, answers)
-    ids = _ids(calls, position)
+    ids = _ids(calls, position, used)
+    used.update(ids)
     settled = [
         _said(answer) if call is None else replace(answer, tool_call_id=ids[call])
         for answer, call in zip(answers, pairs, strict=True)
@@ -117,14 +119,14 @@ def _pair(calls: Sequence[ToolCallPart], answers: Sequence[Answer]) -> list[int 
     return pairs
 
 
-def _ids(calls: Sequence[ToolCallPart], position: int) -> list[str]:
-    given = {call.tool_call_id for call in calls}
+def _ids(calls: Sequence[ToolCallPart], position: int, used: Collection[str]) -> list[str]:
+    taken = {*used, *(call.tool_call_id for call in calls)}
     ids: list[str] = []
     for i, call in enumerate(calls):
         own, made = call.tool_call_id, f"call_{position}_{i}"
-        while made in given:
+        while made in taken:
             made += "_"
-        ids.append(own if own and own not in ids else made)
+        ids.append(own if own and own not in ids and own not in used else made)
     return ids
 
 

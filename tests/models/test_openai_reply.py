@@ -99,6 +99,22 @@ def test_thinking_comes_before_text(field: str) -> None:
     assert decoded({"content": "4", field: "2+2"}).parts == [ThinkingPart("2+2"), TextPart("4")]
 
 
+@pytest.mark.parametrize("finish", ["stop", None])
+def test_thinking_between_tags_is_told_from_text(finish: str | None) -> None:
+    assert decoded({"content": "<think>2+2</think>\n4"}, finish_reason=finish).parts == [
+        ThinkingPart("2+2"),
+        TextPart("4"),
+    ]
+    assert decoded({"content": "<"}, finish_reason=finish).parts == [TextPart("<")]
+
+
+@pytest.mark.parametrize("last", ["[DONE]", json.dumps({"choices": [{"delta": {}, "finish_reason": "stop"}]})])
+def test_what_might_have_been_a_tag_is_text_at_the_end(last: str) -> None:
+    reply = ChatReply("asked")
+    events = reply.add(json.dumps({"choices": [{"delta": {"content": "<thi"}}]}))
+    assert (events, len(reply.add(last)), reply.response().parts) == ([], 1, [TextPart("<thi")])
+
+
 def test_blocks_of_thinking_are_kept_whole() -> None:
     pieces = [
         {"type": "reasoning.text", "index": 0, "text": "Two "},

@@ -84,6 +84,12 @@ def test_each_message_is_a_part() -> None:
     assert decoded(message("a", "b"), message("c"), message("")).parts == [TextPart("ab"), TextPart("c")]
 
 
+def test_what_a_text_is_meant_for_is_kept() -> None:
+    reply = decoded({**message("a"), "phase": "commentary"}, {**message(""), "phase": "x"}, message("b"))
+    assert reply.parts == [TextPart("a"), TextPart("b")]
+    assert reply.provider_details == {"origin": "openai", "phases": ["commentary", None]}
+
+
 def test_a_refusal_is_text_and_said_to_be_one() -> None:
     reply = decoded({"type": "message", "content": [{"type": "refusal", "refusal": "I cannot."}]})
     assert (reply.parts, reply.finish_reason) == ([TextPart("I cannot.")], "content_filter")

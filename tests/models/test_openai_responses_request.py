@@ -120,6 +120,12 @@ def test_a_thought_that_led_to_nothing_is_left_out() -> None:
     assert replied(TextPart("4"), THOUGHT) == [{"role": "assistant", "content": "4"}]
 
 
+def test_the_service_is_reminded_what_a_text_was_meant_for() -> None:
+    texts = [TextPart("a"), TextPart("b")]
+    assert [item.get("phase") for item in replied(*texts, phases=["commentary", None])] == ["commentary", None]
+    assert [item.get("phase") for item in replied(*texts, phases=["commentary"])] == [None, None]
+
+
 def test_thoughts_of_other_services_are_left_out() -> None:
     reply = ModelResponse([THOUGHT, TextPart("4")], provider_details={"origin": "azure"})
     assert body(reply)["input"] == [{"role": "assistant", "content": "4"}]

@@ -76,6 +76,14 @@ def test_equal_ids_within_a_reply_are_told_apart() -> None:
     assert texts(transcript(messages)) == ["call a", "call call_0_1", "return a", "return call_0_1"]
 
 
+def test_ids_that_a_service_counts_anew_in_each_reply_are_told_apart() -> None:
+    turn: list[ModelMessage] = [
+        ModelResponse([ToolCallPart("f", "{}", "call_0")]),
+        ModelRequest([ToolReturnPart("f", 1, "call_0")]),
+    ]
+    assert texts(transcript([*turn, *turn])) == ["call call_0", "return call_0", "call call_2_0", "return call_2_0"]
+
+
 def test_answers_may_come_in_several_requests() -> None:
     calls: list[ModelResponsePart] = [ToolCallPart("f", "{}", "a"), ToolCallPart("f", "{}", "b")]
     requests = [ModelRequest([ToolReturnPart("f", 1, "b")]), user(), ModelRequest([ToolReturnPart("f", 1, "a")])]
