@@ -1,4 +1,4 @@
-"""The stores: where runs are kept. All keep the port of `agentgraph.graph.store`.
+"""The stores: where runs are kept. All keep the port of `agentgraph.graph.store`; what is done with any of them.
 
 Only SQLite loads `sqlite3`, only PostgreSQL `psycopg`.
 """
@@ -9,18 +9,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .care import Keep, Kept, Pruned, prune
     from .memory import MemoryStore
     from .opening import open_store
     from .postgres import PostgresStore
     from .sqlite import SQLiteStore
+    from .transfer import export_run, import_run
 
-__all__ = ["MemoryStore", "PostgresStore", "SQLiteStore", "open_store"]
+__all__ = [
+    "Keep",
+    "Kept",
+    "MemoryStore",
+    "PostgresStore",
+    "Pruned",
+    "SQLiteStore",
+    "export_run",
+    "import_run",
+    "open_store",
+    "prune",
+]
 
 _MODULES = {
+    "Keep": ".care",
+    "Kept": ".care",
     "MemoryStore": ".memory",
     "PostgresStore": ".postgres",
+    "Pruned": ".care",
     "SQLiteStore": ".sqlite",
+    "export_run": ".transfer",
+    "import_run": ".transfer",
     "open_store": ".opening",
+    "prune": ".care",
 }
 
 
