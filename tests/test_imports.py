@@ -40,6 +40,7 @@ HOMES = {
     "opentelemetry": ("observe",),
     "prompt_toolkit": ("cli",),
     "psycopg": ("stores",),
+    "pytest": ("testing.pytest_plugin", "stores.conformance"),
     "rich": ("cli",),
     "sqlite3": ("stores", "cli"),  # the command line's demonstration has a database of its own
     "tenacity": ("models.http", "graph", "stores"),

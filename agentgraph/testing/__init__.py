@@ -1,0 +1,29 @@
+"""For tests of agents: what becomes of their runs if the process dies at any of its writes.
+
+The fixtures for pytest are in `agentgraph.testing.pytest_plugin`.
+"""
+
+from __future__ import annotations
+
+from .attempt import Attempt, CrashOptions, Scenario
+from .crashing import crash_points, crash_points_sync
+from .killing import kill_points
+from .places import OpenStore, in_memory, sqlite_in
+from .report import CommitPoint, Crash, CrashReport, Ending, Repeated
+
+__all__ = [
+    "Attempt",
+    "CommitPoint",
+    "Crash",
+    "CrashOptions",
+    "CrashReport",
+    "Ending",
+    "OpenStore",
+    "Repeated",
+    "Scenario",
+    "crash_points",
+    "crash_points_sync",
+    "in_memory",
+    "kill_points",
+    "sqlite_in",
+]
