@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import anyio
 from anyio.from_thread import BlockingPortal
 
-__all__ = ["ThreadWaiter", "gather", "lone_error", "run_sync", "shielded"]
+__all__ = ["ThreadWaiter", "gather", "lone_error", "run_sync", "shielded", "woken_together"]
 
 T = TypeVar("T")
 
@@ -111,8 +111,41 @@ class ThreadWaiter(Generic[T]):
         return self._value
 
     def _wake(self) -> None:
-        with suppress(RuntimeError):  # asyncio's and trio's way to say that the loop has ended
-            self._call_soon(self._woken.set)
+        asleep: _Asleep | None = getattr(_together, "asleep", None)
+        if asleep is None:
+            _wake(self._call_soon, [self._woken])
+        else:
+            asleep.setdefault(self._call_soon, []).append(self._woken)
+
+
+_CallSoon = Callable[[Callable[[], None]], object]
+_Asleep = dict[_CallSoon, list[anyio.Event]]
+
+_together = threading.local()
+
+
+@contextmanager
+def woken_together() -> Generator[None]:
+    """Wake the tasks whose `ThreadWaiter` is served inside, by this thread, at the end: each event loop once.
+
+    One by one, the first would run, and take the time of this thread, before the last is served.
+    """
+    asleep = _together.asleep = _Asleep()
+    try:
+        yield
+    finally:
+        del _together.asleep
+        for call_soon, events in asleep.items():
+            _wake(call_soon, events)
+
+
+def _wake(call_soon: _CallSoon, events: Sequence[anyio.Event]) -> None:
+    def wake() -> None:
+        for event in events:
+            event.set()
+
+    with suppress(RuntimeError):  # asyncio's and trio's way to say that the loop has ended
+        call_soon(wake)
 
 
 async def _outlasting_asyncio(event: anyio.Event) -> None:

@@ -13,11 +13,12 @@ from contextvars import ContextVar
 from functools import partial
 
 import anyio
+import anyio.to_thread
 import pytest
 import trio
 from anyio.lowlevel import checkpoint
 
-from agentgraph.concurrency import ThreadWaiter, gather, lone_error, run_sync, shielded
+from agentgraph.concurrency import ThreadWaiter, gather, lone_error, run_sync, shielded, woken_together
 from agentgraph.exceptions import FallbackExceptionGroup
 
 pytestmark = pytest.mark.anyio
@@ -144,6 +145,30 @@ class TestThreadWaiter:
 
         waiter = run(make) if run is not asyncio.run else run(make())
         waiter.succeed(1)
+
+    async def test_many_are_woken_together_even_if_a_loop_has_ended(self) -> None:
+        async def make() -> ThreadWaiter[int]:
+            return ThreadWaiter[int]()
+
+        gone = await anyio.to_thread.run_sync(anyio.run, make)
+        waiters = [ThreadWaiter[int]() for _ in range(3)]
+        woken: list[int] = []
+
+        async def wait(waiter: ThreadWaiter[int]) -> None:
+            woken.append(await waiter.wait())
+
+        def serve() -> None:
+            with woken_together():
+                gone.succeed(-1)
+                for number, waiter in enumerate(waiters):
+                    waiter.succeed(number)
+                assert woken == []
+
+        async with anyio.create_task_group() as group:
+            for waiter in waiters:
+                group.start_soon(wait, waiter)
+            await anyio.to_thread.run_sync(serve)
+        assert sorted(woken) == [0, 1, 2]
 
 
 class TestThreadWaiterOnAsyncio:

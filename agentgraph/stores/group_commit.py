@@ -19,7 +19,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-from agentgraph.concurrency import ThreadWaiter
+from agentgraph.concurrency import ThreadWaiter, woken_together
 from agentgraph.exceptions import StoreError
 
 from .leases import Change, Leases
@@ -226,8 +226,9 @@ class GroupWriter(Generic[WriteT]):
         settled = [item for item in items if item.settled]
         for item in settled:
             self._leases.apply(item.change)
-        for item in settled:
-            item.answer()
+        with woken_together():
+            for item in settled:
+                item.answer()
         if failure is not None:
             self._recover([item for item in items if not item.settled], failure)
 
