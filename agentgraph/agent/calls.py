@@ -75,13 +75,14 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
 
 
 def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOutcome]:
-    async def run() -> CallOutcome:
-        outcome = await _run(ctx, call, once)
-        finished(call.position, outcome.part)
-        return outcome
+    # A function that closed over its own Once would be a cycle, which only the garbage collector frees.
+    return _identified(Once(str(call.position), _run_told, (ctx, call, finished), _adapter()), call.part)
 
-    once = _identified(Once(str(call.position), run, adapter=_adapter()), call.part)
-    return once
+
+async def _run_told(ctx: AgentContext[Any], call: Call, finished: Finished) -> CallOutcome:
+    outcome = await _run(ctx, call, _once(ctx, call, finished))
+    finished(call.position, outcome.part)
+    return outcome
 
 
 async def _run(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> CallOutcome:
@@ -107,22 +108,32 @@ async def _attempt(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome], 
 
     # Arguments that do not fit go back to the model: nobody is asked about them, and nothing happens.
     asks, marked = tool.requires_approval and not approved, tool.after_crash != "retry"
-    if (asks or marked) and tool.accepts(part):
-        if asks:
-            ask("approval")
+    fits = (asks or marked) and tool.accepts(part)
+    if asks and fits:
+        ask("approval")
+    if marked and fits:
         await ctx.journal.begin_call(replace(once, after_crash=tool.after_crash), about("unknown outcome", part))
     try:
         return await _make(ctx, call.position, part, approved=approved)
-    except ApprovalRequired as required:
-        if approved:
-            message = (
-                f"tool {tool.name!r} asks for approval of a call that was approved: "
-                "let it ask only if `ctx.tool_call_approved` is False"
-            )
-            raise UserError(message) from required
-        ask("approval")
     except CallDeferred:
         ask("deferred")
+    except ApprovalRequired as required:
+        if not approved:
+            ask("approval")
+        error: Exception = _approved_already(tool.name)
+        error.__cause__ = required
+    except Exception as raised:  # noqa: BLE001 - it is raised again
+        error = raised
+    if marked and fits:
+        await ctx.journal.end_call(once.key, once.digest())
+    raise error
+
+
+def _approved_already(name: str) -> UserError:
+    return UserError(
+        f"tool {name!r} asks for approval of a call that was approved: "
+        "let it ask only if `ctx.tool_call_approved` is False"
+    )
 
 
 async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, approved: bool) -> CallOutcome:

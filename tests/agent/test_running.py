@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
@@ -77,6 +79,45 @@ async def test_streams_run_side_by_side() -> None:
         for x in range(30):
             group.start_soon(one, x)
     assert found == {x: f"done {x}" for x in range(30)}
+
+
+class Held:
+    """What runs hold while they last."""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("door", ["run", "iter", "run_stream"])
+async def test_a_run_that_has_ended_is_gone_without_the_garbage_collector(door: str) -> None:
+    agent = Agent(says([call("look"), call("look")], "done"), deps_type=Held)
+
+    @agent.tool
+    async def look(ctx: RunContext[Held]) -> str:
+        return type(ctx.deps).__name__
+
+    await through(agent, door, Held())  # what is made once is made here
+    gc.disable()
+    try:
+        held = Held()
+        seen = weakref.ref(held)
+        await through(agent, door, held)
+        del held
+        await anyio.lowlevel.checkpoint()
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+async def through(agent: Agent[Held, str], door: str, deps: Held) -> None:
+    match door:
+        case "run":
+            await agent.run("Hello", deps=deps)
+        case "iter":
+            async with agent.iter("Hello", deps=deps) as run:
+                async for _ in run:
+                    pass
+        case _:
+            async with agent.run_stream("Hello", deps=deps) as response:
+                await response.get_data()
 
 
 def test_run_sync_works_in_a_loop_of_calls() -> None:
