@@ -39,7 +39,18 @@ OPTIONS = [
     DiagramOptions,
     ModelSettings,
 ]
-DOCUMENTED = ["", ".agent", ".exceptions", ".graph", ".messages", ".models", ".providers", ".settings", ".stores"]
+DOCUMENTED = [
+    "",
+    ".agent",
+    ".exceptions",
+    ".graph",
+    ".messages",
+    ".models",
+    ".providers",
+    ".settings",
+    ".stores",
+    ".testing",
+]
 """The modules whose every public name is in the reference."""
 
 
