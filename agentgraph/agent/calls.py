@@ -101,32 +101,38 @@ async def _run(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> C
 
 
 async def _attempt(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome], *, approved: bool) -> CallOutcome:
-    part, tool = call.part, ctx.deps.toolbox.tools[call.part.tool_name]
-
-    def ask(reason: Reason) -> NoReturn:
-        ctx.journal.ask(once.key, about(reason, part), once.digest())
-
-    # Arguments that do not fit go back to the model: nobody is asked about them, and nothing happens.
-    asks, marked = tool.requires_approval and not approved, tool.after_crash != "retry"
-    fits = (asks or marked) and tool.accepts(part)
-    if asks and fits:
-        ask("approval")
-    if marked and fits:
-        await ctx.journal.begin_call(replace(once, after_crash=tool.after_crash), about("unknown outcome", part))
+    begun = await _begin(ctx, call.part, once, approved=approved)
     try:
-        return await _make(ctx, call.position, part, approved=approved)
+        return await _make(ctx, call.position, call.part, approved=approved)
     except CallDeferred:
-        ask("deferred")
+        _ask(ctx, "deferred", call.part, once)
     except ApprovalRequired as required:
         if not approved:
-            ask("approval")
-        error: Exception = _approved_already(tool.name)
+            _ask(ctx, "approval", call.part, once)
+        error: Exception = _approved_already(call.part.tool_name)
         error.__cause__ = required
     except Exception as raised:  # noqa: BLE001 - it is raised again
         error = raised
-    if marked and fits:
+    if begun:
         await ctx.journal.end_call(once.key, once.digest())
     raise error
+
+
+async def _begin(ctx: AgentContext[Any], part: ToolCallPart, once: Once[CallOutcome], *, approved: bool) -> bool:
+    """Ask for approval, if the tool says so, and note that the call is made; whether it was noted."""
+    tool = ctx.deps.toolbox.tools[part.tool_name]
+    asks, notes = tool.requires_approval and not approved, tool.after_crash != "retry"
+    # Arguments that do not fit go back to the model: nobody is asked about them, and nothing happens.
+    if not (asks or notes) or not tool.accepts(part):
+        return False
+    if asks:
+        _ask(ctx, "approval", part, once)
+    await ctx.journal.begin_call(replace(once, after_crash=tool.after_crash), about("unknown outcome", part))
+    return True
+
+
+def _ask(ctx: AgentContext[Any], reason: Reason, part: ToolCallPart, once: Once[CallOutcome]) -> NoReturn:
+    ctx.journal.ask(once.key, about(reason, part), once.digest())
 
 
 def _approved_already(name: str) -> UserError:

@@ -18,7 +18,7 @@ from hashlib import sha256
 from inspect import isawaitable, isroutine
 from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from agentgraph.concurrency import gather, shielded
@@ -116,14 +116,14 @@ class Journal:
         if missing:
             await self._write_held()
 
-        questions: list[Question] = []
+        asked: dict[str, list[Question]] = {}
         try:
-            values = await gather([partial(self._settle, call, missing, questions) for call in calls])
+            values = await gather([partial(self._settle, call, missing, asked) for call in calls])
         except BaseException:
-            await self._keep_questions(questions)
+            await self._keep_questions([question for each in asked.values() for question in each])
             raise
-        if questions:
-            raise RunWaiting(self._run_id, questions)
+        if asked:  # in the order of the calls, whichever asked first
+            raise RunWaiting(self._run_id, [question for call in calls for question in asked.get(call.key, ())])
         return [value for each in values for value in each]
 
     def answer(self, key: str, digest: str) -> bytes | None:
@@ -197,18 +197,15 @@ class Journal:
             return None
         return partial(_value, call, row)
 
-    async def _settle(self, call: Once[T], missing: set[str], questions: list[Question]) -> list[T]:
-        """One call of a batch: its value; or what it asks, added to `questions`."""
+    async def _settle(self, call: Once[T], missing: set[str], asked: dict[str, list[Question]]) -> list[T]:
+        """One call of a batch: its value; or what it asks, put into `asked`."""
         known = self._known(call)
         if known is not None:
             return [known()]
         try:
             value = await self._run(call)
         except RunWaiting as waiting:  # the others go on to their ends; then the step waits for all of its answers
-            asked = [question for question in waiting.questions if isinstance(question, Question)]
-            if not asked:
-                raise
-            questions += asked
+            asked[call.key] = [question for question in waiting.questions if isinstance(question, Question)]
             return []
         missing.discard(call.key)
         if missing:
@@ -218,13 +215,10 @@ class Journal:
         return [value]
 
     async def _run(self, call: Once[T]) -> T:
-        if call.after_crash != "retry":
-            known = await self._begin(call)
-            if known is not None:
-                return known()
-        returned = call.fn(*call.args)
-        pending: Any = returned  # isawaitable does not narrow a T; what fn returns when awaited is T by its own type
-        value: T = await pending if isawaitable(returned) else pending
+        if call.after_crash == "retry":
+            value = await _made(call)
+        else:
+            value = await self._run_marked(call)
         self._values[call.key] = call, value
         return value
 
@@ -253,17 +247,34 @@ class Journal:
             self.ask(call.key, {"reason": UNKNOWN} if about is None else about, digest)
         await self.note(JournalKind.STARTED, call.key, digest, b"null")
 
-    async def _begin(self, call: Once[T]) -> Callable[[], T] | None:
-        """`begin_call` with what a person has said about earlier attempts; what it returned if that was said."""
-        digest, answers = call.digest(), 0
-        while (answer := self.answer(stage(call.key, answers), digest)) is not None:
+    async def end_call(self, key: str, digest: str) -> None:
+        """Note that a call which was begun has raised an error: its process did not die over it."""
+        with suppress(StoreError, RunFenced):  # the error is what the caller must hear of
+            await self.note(JournalKind.RAISED, key, digest, b"null")
+
+    async def _run_marked(self, call: Once[T]) -> T:
+        """Make a call between `begin_call` and `end_call`, or take what a person has said about an earlier attempt."""
+        digest, key, answers = call.digest(), call.key, 0
+        while (answer := self.answer(key, digest)) is not None:
             match from_json(answer):
                 case {"returned": value}:
-                    return partial(_adapter(call).validate_json, to_json(value))
+                    return await self._said(key, digest, call, to_json(value))
                 case _:
                     answers += 1
-        await self.begin_call(replace(call, key=stage(call.key, answers)))
-        return None
+                    key = stage(call.key, answers)
+        await self.begin_call(replace(call, key=key))
+        try:
+            return await _made(call)
+        except Exception:
+            await self.end_call(key, digest)
+            raise
+
+    async def _said(self, key: str, digest: str, call: Once[T], value: bytes) -> T:
+        try:
+            return _adapter(call).validate_json(value)
+        except ValidationError:
+            await self.reopen(key, {"reason": UNKNOWN}, digest)
+            raise
 
     async def _keep_questions(self, questions: Sequence[Question]) -> None:
         """Write what was asked by calls of a batch that fails, so that they are not made again to ask again."""
@@ -298,6 +309,13 @@ class Journal:
         return JournalRecord(
             seq=self.seq, branch=self.branch, key=call.key, kind=kind, digest=call.digest(), value=stored
         )
+
+
+async def _made(call: Once[T]) -> T:
+    returned = call.fn(*call.args)
+    pending: Any = returned  # isawaitable does not narrow a T; what fn returns when awaited is T by its own type
+    value: T = await pending if isawaitable(returned) else pending
+    return value
 
 
 def _check_keys(keys: Sequence[str]) -> None:

@@ -133,6 +133,8 @@ class JournalKind(StrEnum):
     """It was begun; whether it ended is not known."""
     DONE = "done"
     """It returned `value`."""
+    RAISED = "raised"
+    """It was begun and raised an error: it may be run again."""
     LOST = "lost"
     """It returned something that cannot be stored; `value` says what. It is not run again."""
     ASKED = "asked"
