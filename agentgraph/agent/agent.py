@@ -12,7 +12,7 @@ from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.concurrency import run_sync
 from agentgraph.exceptions import UserError
-from agentgraph.graph import GraphRun, Store
+from agentgraph.graph import GraphRun, Problem, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -27,7 +27,7 @@ from .controls import StoredRuns
 from .functions import AgentFunctions, check_names
 from .guards import NodeGuards
 from .observers import Observable
-from .options import RUN_DEFAULTS, RunOptions
+from .options import RUN_DEFAULTS, RunOptions, StoreLike
 from .override import Override, Overrides
 from .result import AgentRunResult
 from .run import AgentRun
@@ -178,6 +178,29 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
                 yield run
             finally:
                 run.show_messages()
+
+    async def can_resume(
+        self,
+        run_id: str,
+        *,
+        deps: DepsT | None = None,
+        model: Model | KnownModelName | str | None = None,
+        result_type: Any = None,
+        store: StoreLike | None = None,
+    ) -> list[Problem]:
+        """What would keep a run from being resumed by this code; empty if nothing would.
+
+        The run is only read, so this is for trying a new version of the code on the runs in flight. That a run is
+        executed by another process, or waits for an answer, is no problem of the code. `deps`, `model`, `result_type`
+        and `store` are what would be given with `resume`.
+
+        Raises:
+            RunNotFound: there is no such run.
+            StoreError: the store cannot be read.
+        """
+        given: RunOptions[Any] = {"deps": deps, "model": model, "store": store}
+        ask = Ask(None, result_type, self._override.over(given), given)
+        return await self._setup(result_type).problems(run_id, ask)
 
     def override(self, **overrides: Unpack[Overrides[DepsT]]) -> AbstractContextManager[None]:
         """Replace deps, model or store of all runs inside the block, whatever they are given: for tests."""

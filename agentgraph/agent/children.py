@@ -60,7 +60,7 @@ async def find_child(scope: CallScope, run_id: str, prompt: str | Sequence[UserC
         record = await scope.store.load(run_id)
     except RunNotFound:
         return None
-    if StoredOptions.load(record.options).asked != asked(prompt):
+    if StoredOptions.load(record).asked != asked(prompt):
         problem = "an earlier attempt of the call that starts it asked something else; give each child its own `key=`"
         raise RunNotResumable(run_id, [problem])
     return record

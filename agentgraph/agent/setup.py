@@ -10,8 +10,8 @@ from typing import Any, Generic
 from typing_extensions import TypeVar
 
 from agentgraph.clock import new_run_id
-from agentgraph.exceptions import RunNotResumable, UserError
-from agentgraph.graph import Ended, Execution, Graph, RunFilter, RunInfo, RunRecord, Scheduler, Status, Store
+from agentgraph.exceptions import DecodeError, RunNotResumable, UserError
+from agentgraph.graph import Ended, Execution, Graph, Problem, RunFilter, RunInfo, RunRecord, Scheduler, Status, Store
 from agentgraph.messages import ModelMessage, UserContent
 from agentgraph.model import Model
 from agentgraph.models import infer_model
@@ -29,7 +29,7 @@ from .observers import Observed, observers_for
 from .options import RunOptions
 from .prompts import SystemPrompts
 from .state import AgentState, FinalResult, counters
-from .stored import StoredOptions, resumed
+from .stored import StoredOptions, missing, resumed
 
 __all__ = ["Ask", "RunSetup", "agent_graph"]
 
@@ -122,6 +122,37 @@ class RunSetup(Generic[ResultT]):
             return await self._resume(store, await store.load(resume), ask)
         return await self._begin(store, ask)
 
+    async def problems(self, run_id: str, ask: Ask) -> list[Problem]:
+        """What keeps a run from being resumed with these options.
+
+        Raises:
+            RunNotFound, StoreError: it cannot be read.
+        """
+        where = ask.options.get("store")
+        store = self.store if where is None else open_store(where)
+        record = await store.load(run_id)
+        if record.graph != GRAPH_NAME:
+            return [Problem(_of_another_graph(record))]
+        ended = record.status is Status.SUCCEEDED
+        found = self._misgiven(record, ask, ended=ended)
+        if ended and any(problem.field == "result_type" for problem in found):
+            return found  # the result is of another type than the agent's
+        return found + await self.graph.can_resume(run_id, store=store)
+
+    def _misgiven(self, record: RunRecord, ask: Ask, *, ended: bool) -> list[Problem]:
+        try:
+            stored = StoredOptions.load(record)
+        except DecodeError as error:
+            return [Problem(error.reason, error.field, error.step)]
+        found = missing(stored, ask.options, ask.result_type, ended=ended)
+        if not found:
+            options = resumed(record.run_id, stored, ask.options, ask.result_type, ended=ended)
+            try:
+                self._config(options, ended=ended)
+            except UserError as error:  # no model, or none that can be used here
+                found.append(Problem(error.message, "model"))
+        return found
+
     async def _begin(self, store: Store, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         options = ask.options
         config = self._config(options)
@@ -166,9 +197,8 @@ class RunSetup(Generic[ResultT]):
         self, store: Store, record: RunRecord, ask: Ask
     ) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         if record.graph != GRAPH_NAME:
-            problem = f"it is a run of graph {record.graph!r}, not of an agent: resume it with its graph"
-            raise RunNotResumable(record.run_id, [problem])
-        stored = StoredOptions.load(record.options)
+            raise RunNotResumable(record.run_id, [_of_another_graph(record)])
+        stored = StoredOptions.load(record)
         ended = record.status is Status.SUCCEEDED
         options = resumed(record.run_id, stored, ask.options, ask.result_type, ended=ended)
         config = replace(self._config(options, ended=ended), end_strategy=stored.end_strategy)
@@ -205,6 +235,10 @@ class RunSetup(Generic[ResultT]):
             result_retries=self.result_retries,
             end_strategy=self.end_strategy,
         )
+
+
+def _of_another_graph(record: RunRecord) -> str:
+    return f"it is a run of graph {record.graph!r}, not of an agent: resume it with its graph"
 
 
 def _as_given(options: RunOptions[Any], given: RunOptions[Any]) -> RunOptions[Any]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from agentgraph.exceptions import RunNotResumable
+from agentgraph.exceptions import DecodeError, RunNotResumable
+from agentgraph.graph import Problem, RunRecord
 from agentgraph.model import Model
 from agentgraph.settings import ModelSettings, merge_model_settings
 from agentgraph.usage import UsageLimits
@@ -16,7 +17,7 @@ from agentgraph.usage import UsageLimits
 from .config import EndStrategy
 from .options import RunOptions
 
-__all__ = ["StoredOptions", "resumed"]
+__all__ = ["StoredOptions", "missing", "resumed"]
 
 T = TypeVar("T")
 
@@ -77,9 +78,35 @@ class StoredOptions:
         return _adapter().dump_json(self, exclude_defaults=True)
 
     @classmethod
-    def load(cls, data: bytes) -> StoredOptions:
-        """From JSON."""
-        return _adapter().validate_json(data)
+    def load(cls, record: RunRecord) -> StoredOptions:
+        """Those of a run.
+
+        Raises:
+            DecodeError: they do not fit this release.
+        """
+        try:
+            return _adapter().validate_json(record.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc'])) or 'value'}: {first['msg']}"
+            raise DecodeError(record.run_id, record.seq, "the options", reason) from error
+
+
+def missing(
+    stored: StoredOptions, options: RunOptions[Any], result_type: object, *, ended: bool = False
+) -> list[Problem]:
+    """What is not stored and has to be given again; a run that has `ended` needs no model and no deps any more."""
+    lacking = {
+        "deps": stored.deps and not ended and options.get("deps") is None,
+        "model": stored.model_object and not ended and options.get("model") is None,
+        "result_type": stored.result_type and result_type is None,
+    }
+    what = {
+        "deps": "it was started with deps, which are not stored: give `deps=`",
+        "model": f"it was started with a {stored.model_object} object: give `model=`",
+        "result_type": f"it was started with result type {stored.result_type}: give `result_type=`",
+    }
+    return [Problem(what[option], option) for option, lacks in lacking.items() if lacks]
 
 
 def resumed(
@@ -87,31 +114,12 @@ def resumed(
 ) -> RunOptions[Any]:
     """The options of a resumed run: what is given now, else what it was started with.
 
-    One that has `ended` needs no model and no deps any more.
-
     Raises:
         RunNotResumable: something that is not stored has to be given again; lists all of it.
     """
-    missing = [
-        problem
-        for lacking, problem in (
-            (
-                stored.deps and not ended and options.get("deps") is None,
-                "it was started with deps, which are not stored: give `deps=`",
-            ),
-            (
-                stored.model_object and not ended and options.get("model") is None,
-                f"it was started with a {stored.model_object} object: give `model=`",
-            ),
-            (
-                stored.result_type and result_type is None,
-                f"it was started with result type {stored.result_type}: give `result_type=`",
-            ),
-        )
-        if lacking
-    ]
-    if missing:
-        raise RunNotResumable(run_id, missing)
+    problems = missing(stored, options, result_type, ended=ended)
+    if problems:
+        raise RunNotResumable(run_id, [problem.what for problem in problems])
     held = options.copy()
     held["model"] = options.get("model") or stored.model
     held["model_settings"] = merge_model_settings(stored.settings, options.get("model_settings"))

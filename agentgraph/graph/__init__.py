@@ -12,6 +12,7 @@ from .lifecycle import Status
 from .lineage import fork, lineage
 from .node import BaseNode, Edge, End
 from .options import GraphRunOptions
+from .problems import Problem
 from .questions import Question, open_questions, stage
 from .recorder import Ended, RunInfo
 from .run import GraphRun, GraphRunResult
@@ -30,6 +31,7 @@ from .store import (
     Store,
     StoredRun,
 )
+from .upgrades import Upgrade, Upgrades
 
 __all__ = [
     "AfterCrash",
@@ -53,6 +55,7 @@ __all__ = [
     "Observer",
     "Once",
     "Owner",
+    "Problem",
     "Question",
     "RunEnded",
     "RunEvent",
@@ -69,6 +72,8 @@ __all__ = [
     "StepStarted",
     "Store",
     "StoredRun",
+    "Upgrade",
+    "Upgrades",
     "fork",
     "lineage",
     "open_questions",

@@ -19,6 +19,7 @@ from .codec import Codec
 from .definition import NodeDefinition, define, type_arguments
 from .node import BaseNode
 from .shapes import shape_of
+from .upgrades import Upgrades
 
 __all__ = ["Blueprint"]
 
@@ -37,6 +38,7 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         run_end_type: the type of the result; else what the nodes say.
         usage_of: reads counters from a state, to be kept with each step.
         check: whether to look for problems; False for nodes that are known to be right.
+        upgrades: what became of nodes and fields that stored runs still know by other names.
 
     Raises:
         GraphSetupError: names everything that keeps the nodes from being a graph.
@@ -51,6 +53,7 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         run_end_type: Any = None,  # any annotation that pydantic understands
         usage_of: Callable[[StateT], Mapping[str, int]] | None = None,
         check: bool = True,
+        upgrades: Upgrades | None = None,
     ) -> None:
         self.name = name
         self.usage_of: Callable[[StateT], Mapping[str, int]] = usage_of or _no_usage
@@ -58,12 +61,14 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         self._state_type, self._run_end_type = state_type, run_end_type
         self._starts: set[str] = set()
         self._checked = check
+        self._upgrades = upgrades or Upgrades()
         self.definitions: Mapping[str, NodeDefinition] = {
             node.get_node_id(): define(node, {**self._names, **{each.__name__: each for each in nodes}})
             for node in nodes
         }
         """What is known of each node, by its id."""
         problems = [] if not check else _duplicates(nodes) + find_problems(self.definitions)
+        problems += self._upgrades.problems({*self.definitions})
         if problems:
             title = f"graph {name!r}" if name else "the graph"
             message = f"{title} cannot work; {len(problems)} problem(s):"
@@ -82,6 +87,11 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
             )
             raise GraphRuntimeError(message)
         return definition
+
+    def other_graph(self, name: str) -> str | None:
+        """Why a run of the graph with this name is none of this graph's; None if it is."""
+        own = self.name or "graph"
+        return None if name == own else f"it is a run of graph {name!r}, not of {own!r}"
 
     def check_start(self, node: BaseNode[Any, Any, Any]) -> None:
         """Refuse a node of another graph; warn, once, of nodes that cannot be reached from this one."""
@@ -130,7 +140,7 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         if problems:
             message = f"runs of graph {self.name!r} cannot be stored; {len(problems)} problem(s):"
             raise GraphSetupError(message, problems)
-        return Codec(nodes, state, adapter_for(self.run_end_type))
+        return Codec(nodes, state, adapter_for(self.run_end_type), self._upgrades)
 
     def _type_argument(self, position: int, missing: Any) -> Any:
         for definition in self.definitions.values():

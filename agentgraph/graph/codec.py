@@ -1,8 +1,9 @@
 """Between the values of a run and the bytes of its rows. Data only: nothing is imported by a stored name.
 
 A node is known by its id in the graph, its fields and those of the state by their annotations; pydantic turns them
-into JSON and back. A field that a class has gained since, with a default, and one that it has lost, are no obstacle.
-What does not fit is a `DecodeError` that names the run, the step and the field.
+into JSON and back. A field that a class has gained since, with a default, and one that it has lost, are no obstacle,
+and `upgrades.py` leads from older rows to today's classes. What does not fit is a `DecodeError` that names the run, the
+step and the field.
 
 `Codec` belongs to a graph and is made once. `Ledger` belongs to a live run: it knows what was stored last, and so what
 the next commit has to write.
@@ -14,17 +15,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic import TypeAdapter
 
-from agentgraph.exceptions import DecodeError, RunNotResumable, StoreError
+from agentgraph.exceptions import DecodeError, StoreError
 
 from .appended import AppendedList, adopt
 from .body import BodyWriter, Fold, Slot, as_list, input_slot, item_slot, lost_slot
 from .checks import END
 from .node import BaseNode, End
+from .problems import Problem, problems_in
+from .reading import Reader
 from .shapes import Shape
-from .store import StepRecord
+from .store import OPENING, StepRecord
+from .upgrades import Upgrades
 
 __all__ = ["EDIT", "Codec", "Encoded", "Ledger", "Restored"]
 
@@ -68,6 +71,7 @@ class Codec:
     nodes: Mapping[str, Shape]
     state: Shape
     end: TypeAdapter[Any]
+    upgrades: Upgrades = field(default_factory=Upgrades)
 
     def ledger(self) -> Ledger:
         """For a run of which nothing is stored."""
@@ -80,12 +84,19 @@ class Codec:
             DecodeError: a row does not fit the code.
             RunNotResumable: the pending node is not in the graph any more.
         """
-        reader = _Reader(self, run_id, steps[-1].seq if steps else -1)
-        fold = self._folded(run_id, steps)
-        values, ledger = self._state(reader, fold, state)
-        pending = reader.pending(fold, ledger.lists)
-        ledger.inputs = {} if isinstance(pending, End) else self._inputs(pending, fold.fields)
-        return Restored(values, pending, ledger)
+        reader = self._reader(run_id, steps)
+        restored = self._restore(reader, steps, state)
+        reader.check()
+        return restored
+
+    def problems(self, run_id: str, steps: Sequence[StepRecord], state: bytes) -> list[Problem]:
+        """Everything that would keep `restore` from reading the run."""
+        reader = self._reader(run_id, steps)
+        try:
+            self._restore(reader, steps, state)
+        except DecodeError as error:
+            reader.errors.append(error)
+        return [problem for error in reader.errors for problem in problems_in(error)]
 
     def follow(self, run_id: str, steps: Sequence[StepRecord], state: bytes) -> tuple[Any, Ledger]:
         """Read the state that a run left, for another one to go on from, whatever it ended with or at.
@@ -96,9 +107,21 @@ class Codec:
         Raises:
             DecodeError: a row does not fit the code.
         """
-        reader = _Reader(self, run_id, steps[-1].seq if steps else -1)
-        values, ledger = self._state(reader, self._folded(run_id, steps), state)
+        reader = self._reader(run_id, steps)
+        values, ledger, _ = self._state(reader, self._folded(run_id, steps), state)
+        reader.check()
         return values, Ledger(self, lists=ledger.lists)
+
+    def _reader(self, run_id: str, steps: Sequence[StepRecord]) -> Reader:
+        newest = steps[-1].seq if steps else OPENING
+        return Reader(self.nodes, self.state, self.end, self.upgrades, run_id, newest)
+
+    def _restore(self, reader: Reader, steps: Sequence[StepRecord], state: bytes) -> Restored:
+        fold = self._folded(reader.run_id, steps)
+        values, ledger, intact = self._state(reader, fold, state)
+        pending = reader.pending(fold, intact)
+        ledger.inputs = {} if isinstance(pending, End) else self._inputs(pending, fold.fields)
+        return Restored(values, pending, ledger)
 
     def _folded(self, run_id: str, steps: Sequence[StepRecord]) -> Fold:
         fold = Fold()
@@ -109,16 +132,20 @@ class Codec:
                 raise DecodeError(run_id, step.seq, "the body", str(error)) from error
         return fold
 
-    def _state(self, reader: _Reader, fold: Fold, state: bytes) -> tuple[Any, Ledger]:
-        small = reader.small(state)
+    def _state(self, reader: Reader, fold: Fold, state: bytes) -> tuple[Any, Ledger, Mapping[str, AppendedList[Any]]]:
+        """The state, what of it is stored, and the lists that are as they were stored."""
+        stored = reader.small(state)
+        small = reader.upgraded(fold, stored)
         lists = {name: reader.appended(name, fold, small) for name in self.state.lists}
         fields = {
-            name: reader.value(adapter, small[name] if name in small else as_list(fold.lists[name]), self.state, name)
+            name: reader.value(adapter, small.get(name) or as_list(fold.lists[name]), f"{self.state.name}.{name}")
             for name, adapter in self.state.fields.items()
             if name in small or name in fold.lists
         }
-        known = {name: small[name] for name in self.state.fields if name in small}
-        return reader.make(self.state, {**fields, **lists}), Ledger(self, small=known, lists=lists)
+        known = {name: stored[name] for name in self.state.fields if name in stored}
+        intact = {name: items for name, items in lists.items() if name not in small}
+        made = reader.make(self.state, {**fields, **lists})
+        return made, Ledger(self, small=known, lists=lists), intact
 
     def _inputs(self, node: Node, stored: Mapping[str, bytes]) -> dict[str, Input]:
         known = self.nodes[node.get_node_id()].fields.keys() & stored.keys()
@@ -216,67 +243,6 @@ class Ledger:
             inputs[name] = (value, encoded)
         self.inputs = inputs
         return slots
-
-
-@dataclass(frozen=True)
-class _Reader:
-    codec: Codec
-    run_id: str
-    step: int
-
-    def small(self, state: bytes) -> dict[str, bytes]:
-        try:
-            return {name: to_json(value) for name, value in from_json(state).items()}
-        except (ValueError, AttributeError) as error:
-            raise DecodeError(self.run_id, self.step, "the state", str(error)) from error
-
-    def appended(self, name: str, fold: Fold, small: Mapping[str, bytes]) -> AppendedList[Any]:
-        # A list that was a plain field when it was stored is still to be stored by items.
-        raw = small[name] if name in small else as_list(fold.lists.get(name, ()))
-        items = AppendedList[Any](self.value(self.codec.state.whole_lists[name], raw, self.codec.state, name))
-        if name not in small:
-            items.mark_stored()
-        return items
-
-    def value(self, adapter: TypeAdapter[Any], raw: bytes, shape: Shape, name: str) -> Any:
-        return self._read(adapter, raw, f"{shape.name}.{name}")
-
-    def pending(self, fold: Fold, lists: Mapping[str, Sequence[Any]]) -> Node | End[Any]:
-        if fold.lost:
-            raise RunNotResumable(self.run_id, [f"its result was not stored: {fold.lost}"])
-        if fold.to == END:
-            return End(self._read(self.codec.end, fold.fields.get("data", b""), "the result"))
-        shape = self.codec.nodes.get(fold.to)
-        if shape is None:
-            known = ", ".join(self.codec.nodes)
-            raise RunNotResumable(
-                self.run_id, [f"it goes on at {fold.to}, which is not in the graph; there are {known}"]
-            )
-        values: dict[str, Any] = {}
-        for name, adapter in shape.fields.items():
-            list_name, index = fold.items.get(name, ("", 0))
-            if list_name in lists:  # the field and the item are one object, as they were when stored
-                values[name] = lists[list_name][index]
-            elif name in fold.fields:
-                values[name] = self.value(adapter, fold.fields[name], shape, name)
-        node: Node = self.make(shape, values)
-        return node
-
-    def make(self, shape: Shape, values: Mapping[str, Any]) -> Any:
-        try:
-            return shape.make(values)
-        except TypeError as error:
-            problem = f"{shape.name} cannot be made of the stored {', '.join(values) or 'nothing'}: {error}"
-            raise RunNotResumable(self.run_id, [problem]) from error
-
-    def _read(self, adapter: TypeAdapter[Any], raw: bytes, what: str) -> Any:
-        try:
-            return adapter.validate_json(raw)
-        except ValidationError as error:
-            reasons = "; ".join(
-                f"{'.'.join(map(str, each['loc'])) or 'value'}: {each['msg']}" for each in error.errors()
-            )
-            raise DecodeError(self.run_id, self.step, what, reasons) from error
 
 
 def _dump(adapter: TypeAdapter[Any], value: object, what: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from os import PathLike
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
@@ -12,17 +13,19 @@ from typing_extensions import TypeVar, Unpack
 
 from agentgraph.clock import new_run_id
 from agentgraph.concurrency import run_sync
-from agentgraph.exceptions import RunNotResumable, UserError
+from agentgraph.exceptions import RunNotFound, RunNotResumable, UserError
 
 from .blueprint import Blueprint
 from .checks import to_networkx
 from .diagram import Diagram, DiagramOptions
+from .lineage import lineage
 from .node import BaseNode
 from .options import GraphRunOptions
+from .problems import Problem
 from .recorder import RunInfo
 from .run import GraphRun, GraphRunResult
 from .scheduler import Execution, Scheduler
-from .store import resolve_store
+from .store import Store, resolve_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +87,28 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         execution = await self._open(start_node, options)
         async with GraphRun(execution) as run:
             yield run
+
+    async def can_resume(self, run_id: str, *, store: Store | str | PathLike[str]) -> list[Problem]:
+        """What keeps a stored run from going on with this graph as it is; empty if nothing does.
+
+        The run is only read. That it is executed by another process, or waits for an answer, is no problem of the code.
+
+        Raises:
+            RunNotFound: there is no such run.
+            StoreError: the store cannot be read.
+        """
+        self._infer_name({}, inspect.currentframe())
+        where = resolve_store(store)
+        assert where is not None  # `store` is none of what stands for no store
+        record = await where.load(run_id)
+        mistaken = self.other_graph(record.graph)
+        if mistaken is not None:
+            return [Problem(mistaken)]
+        try:
+            rows = await lineage(where, record)
+        except RunNotFound as error:
+            return [Problem(error.message)]
+        return self.codec.problems(run_id, rows, record.state)
 
     def to_networkx(self) -> networkx.DiGraph[str]:
         """The graph as networkx sees it: node ids, and `End`; edges carry `label`."""

@@ -313,8 +313,9 @@ class Scheduler:
         run_id = record.run_id
         if self.store is None:
             raise RunNotResumable(run_id, ["there is no store to resume it from; give `store=`"])
-        if record.graph != (graph.name or "graph"):
-            raise RunNotResumable(run_id, [f"it is a run of graph {record.graph!r}, not of {graph.name or 'graph'!r}"])
+        mistaken = graph.other_graph(record.graph)
+        if mistaken is not None:
+            raise RunNotResumable(run_id, [mistaken])
         recorder, restored, calls = await claim(self.store, graph.codec, record, options, graph.usage_of)
         record = recorder.record
         frontier = Frontier.at(record.seq, restored.pending)
