@@ -50,11 +50,12 @@ class Payment:
         return paid
 
     async def crash(self, *, resume: bool = False) -> None:
+        if resume:
+            going = graph.run(resume="r", deps=self, store=self.store)
+        else:
+            going = graph.run(Work(), deps=self, store=self.store, run_id="r")
         with pytest.raises(Killed):
-            if resume:
-                await graph.run(resume="r", deps=self, store=self.store)
-            else:
-                await graph.run(Work(), deps=self, store=self.store, run_id="r")
+            await going
         await self.store.bury()
 
     async def asked(self) -> Question:
