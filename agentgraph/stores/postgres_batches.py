@@ -35,7 +35,6 @@ __all__ = [
     "settle_row",
     "storable",
     "taken",
-    "takes_turn",
 ]
 
 
@@ -125,7 +124,7 @@ def looks_first(write: Write) -> bool:
     """Whether a write depends on what it finds, so that it is no part of a batch."""
     match write:
         case Create(run):
-            return bool(run.calls) or takes_turn(run) or run.origin is not None
+            return bool(run.calls) or run.conversation is not None or run.origin is not None
         case Settlement():
             return bool(write.questions)
         case Claim() | Cancel() | Answer() | GiveBack() | Insert() | Delete():
@@ -134,11 +133,6 @@ def looks_first(write: Write) -> bool:
             return False
         case _ as unreachable:
             assert_never(unreachable)
-
-
-def takes_turn(run: NewRun) -> bool:
-    """Whether a new run is the next turn of a conversation: only one of those who try may create it."""
-    return run.opening is not None and run.conversation is not None
 
 
 def in_rounds(items: Iterable[PostgresItem]) -> list[list[PostgresItem]]:

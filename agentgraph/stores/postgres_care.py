@@ -7,7 +7,7 @@ it finds, so what it has checked holds until it is committed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import LiteralString, Self
+from typing import LiteralString, Self, assert_never
 
 from psycopg import sql
 
@@ -140,6 +140,8 @@ class Care:
             case Delete():
                 if found is None and write.gone:
                     item.succeed(write.gone)
+            case _ as unreachable:
+                assert_never(unreachable)
 
     def _insert(self, connection: Connection, stored: StoredRun, token: str) -> None:
         run_id, epoch = stored.run.run_id, stored.run.epoch

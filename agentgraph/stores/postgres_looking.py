@@ -18,7 +18,7 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
 from agentgraph.graph.store import OPENING, Commit, JournalKind, NewRun, Owner, RunRecord, Settlement
 
-from .claims import cancelled, check_turn, claimed, settled
+from .claims import cancelled, check_turn, claimed, created, settled
 from .leases import Leases
 from .postgres_batches import (
     Answer,
@@ -33,7 +33,6 @@ from .postgres_batches import (
     create_row,
     settle_row,
     taken,
-    takes_turn,
 )
 from .postgres_care import Care
 from .postgres_rows import Reads
@@ -174,9 +173,8 @@ class Looking:
     def _create(self, connection: Connection, item: PostgresItem, write: Create) -> None:
         with connection.transaction():
             self.care.check_origin(connection, write.run.origin)
-            if takes_turn(write.run):
-                self._check_turn(connection, write.run)
-            row = self.statements.create.execute(connection, [create_row(write)], self.shared()).fetchone()
+            shared = {**self.shared(), **self._take_turn(connection, write.run)}
+            row = self.statements.create.execute(connection, [create_row(write)], shared).fetchone()
             if row is None:
                 raise RunExists(item.run_id)
             calls = [(item.run_id, *journal_values(record)) for record in write.run.calls]
@@ -185,13 +183,20 @@ class Looking:
         run = run_record(row)
         item.succeed(run, taken(run))
 
-    def _check_turn(self, connection: Connection, new: NewRun) -> None:
+    def _take_turn(self, connection: Connection, new: NewRun) -> Values:
+        """Let nobody else create a run in its conversation; returns the time of creation if that is no longer free."""
+        if new.conversation is None:
+            return {}
         values = {**self.shared(), "conversation": new.conversation}
         connection.execute(self.statements.lock_turn, values, prepare=True)
         row = connection.execute(self.statements.head, values, prepare=True, binary=True).fetchone()
-        if row is not None:
-            newest = run_record(row[:-2])
-            check_turn(newest, new, row[-1], self.leases.is_dead(newest))
+        if row is None:
+            return {}
+        newest = run_record(row[:-2])
+        now = created(row[-1], newest)
+        if new.opening is not None:
+            check_turn(newest, new, now, self.leases.is_dead(newest), held=self.leases.holds(newest))
+        return {"now": now}
 
     def _settle(self, connection: Connection, item: PostgresItem, write: Settlement) -> None:
         with connection.transaction():

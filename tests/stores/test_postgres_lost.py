@@ -13,9 +13,9 @@ import anyio.to_thread
 import psycopg
 import pytest
 
-from agentgraph.exceptions import RunBusy, RunExists, RunFenced, StoreError, UserError
+from agentgraph.exceptions import RunBusy, RunExists, RunFenced, RunNotFound, StoreError, UserError
 from agentgraph.graph.lifecycle import Event, Status
-from agentgraph.graph.store import JournalKind, JournalRecord, NewRun, RunFilter
+from agentgraph.graph.store import JournalKind, JournalRecord, NewRun, RunFilter, StoredRun
 from agentgraph.stores import PostgresStore
 from tests.conformance.records import HandClock, call, commit, new_run, next_commit, settlement
 from tests.postgres_server import PostgresServer, fresh_schema
@@ -23,6 +23,12 @@ from tests.stores.places import DatabasePlace
 from tests.stores.proxy import Proxy
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One event loop will do: connections are lost in threads, which know none."""
+    return "asyncio"
 
 
 @pytest.fixture
@@ -58,6 +64,8 @@ async def warm_up(store: PostgresStore) -> None:
     asking = await store.create(replace(new_run("asking", conversation="warm"), calls=[call(0)]))
     await store.settle(replace(settlement(asking, Event.WAIT), questions=[question("asking")]))
     await store.answer("asking", "q", 1)
+    await store.cancel("asking")
+    await store.delete("asking")
 
 
 def loses(request: pytest.FixtureRequest, proxy: Proxy) -> Callable[[], None]:
@@ -70,7 +78,7 @@ def lose(request: pytest.FixtureRequest, proxy: Proxy) -> Callable[[], None]:
     return loses(request, proxy)
 
 
-@pytest.fixture(params=[None, *range(6)])
+@pytest.fixture(params=[None, *range(12)])
 def lose_amidst(request: pytest.FixtureRequest, proxy: Proxy) -> Callable[[], None]:
     """The same, for what takes more answers."""
     return loses(request, proxy)
@@ -121,13 +129,13 @@ async def test_a_call_is_journaled_once(store: PostgresStore, lose: Callable[[],
     assert await store.calls("r") == [call(0)]
 
 
-async def test_a_run_is_settled_once(store: PostgresStore, lose: Callable[[], None]) -> None:
+async def test_a_run_is_settled_once(store: PostgresStore, lose_amidst: Callable[[], None]) -> None:
     run = await store.create(new_run())
-    lose()
+    lose_amidst()
     await store.settle(settlement(run, Event.FAIL, error="why", journal=[call(0)]))
     after = await store.load("r")
     assert (after.status, after.error, await store.calls("r")) == (Status.FAILED, "why", [call(0)])
-    lose()
+    lose_amidst()
     with pytest.raises(RunFenced):
         await store.settle(settlement(run, Event.RELEASE))
 
@@ -142,23 +150,42 @@ async def test_a_claim_given_back_is_given_back_once(store: PostgresStore, lose:
     assert (await store.claim("r")).epoch == 2
 
 
-async def test_a_run_goes_to_sleep_once_and_is_answered_once(
-    store: PostgresStore, lose_amidst: Callable[[], None]
-) -> None:
+async def test_a_run_goes_to_sleep_once(store: PostgresStore, lose_amidst: Callable[[], None]) -> None:
     run = await store.create(new_run())
     lose_amidst()
     asleep = replace(settlement(run, Event.WAIT, journal=[call(0, "done")]), questions=[question("r")])
     assert await store.settle(asleep) is Status.WAITING
+    assert [row.kind for row in await store.calls("r")] == [JournalKind.DONE, JournalKind.ASKED]
+    with pytest.raises(RunFenced):
+        await store.settle(settlement(run, Event.FAIL))
+
+
+async def test_a_question_is_answered_once(store: PostgresStore, lose_amidst: Callable[[], None]) -> None:
+    run = await store.create(new_run())
+    await store.settle(replace(settlement(run, Event.WAIT), questions=[question("r")]))
     lose_amidst()
     await store.answer("r", "q", 42)
     with pytest.raises(UserError, match="answered already"):
         await store.answer("r", "q", 43)
-    assert [(row.kind, row.value) for row in await store.calls("r")] == [
-        (JournalKind.DONE, b"1"),
-        (JournalKind.ANSWERED, b"42"),
-    ]
-    with pytest.raises(RunFenced):
-        await store.settle(asleep)
+    assert [(row.kind, row.value) for row in await store.calls("r")] == [(JournalKind.ANSWERED, b"42")]
+
+
+async def test_a_run_is_deleted_once(store: PostgresStore, lose_amidst: Callable[[], None]) -> None:
+    await store.settle(settlement(await store.create(new_run()), Event.RELEASE))
+    lose_amidst()
+    assert await store.delete("r") == ["r"]
+    with pytest.raises(RunNotFound):
+        await store.delete("r")
+
+
+async def test_runs_of_another_store_are_inserted_once(store: PostgresStore, lose_amidst: Callable[[], None]) -> None:
+    run = replace(await store.load("warm"), run_id="moved")
+    moved = StoredRun(run=run, steps=await store.steps("warm"), calls=[call(run.seq)])
+    lose_amidst()
+    await store.insert([moved])
+    assert await store.steps("moved") == await store.steps("warm")
+    with pytest.raises(RunExists):
+        await store.insert([moved])
 
 
 async def test_a_turn_is_taken_once(store: PostgresStore, lose_amidst: Callable[[], None]) -> None:
