@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -36,7 +36,6 @@ Answer = ToolReturnPart | RetryPromptPart
 """What a call is answered with."""
 
 Tell = Callable[[HandleResponseEvent], None]
-Finished = Callable[[int, Answer], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,10 @@ class CallOutcome:
     part: Annotated[Answer, Field(discriminator="part_kind")]
     usage: Usage | None = None
     """What the call added to the run's usage, by agents that it ran."""
+
+
+Finished = Callable[[int, CallOutcome], None]
+"""Told of a call by its position, once it has ended."""
 
 
 async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -> dict[int, Answer]:
@@ -59,19 +62,29 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
     events = {call.position: FunctionToolCallEvent(call.part) for call in calls}
     for event in events.values():
         tell(event)
-    answered = set[int]()
+    ended = dict[int, CallOutcome]()
 
-    def finished(position: int, answer: Answer) -> None:
-        answered.add(position)
-        tell(FunctionToolResultEvent(answer, events[position].call_id))
+    def finished(position: int, outcome: CallOutcome) -> None:
+        ended[position] = outcome
+        tell(FunctionToolResultEvent(outcome.part, events[position].call_id))
 
-    outcomes = await ctx.once_all([_once(ctx, call, finished) for call in calls])
-    for call, outcome in zip(calls, outcomes, strict=True):
-        if call.position not in answered:  # it was taken from the journal
-            finished(call.position, outcome.part)
-        if outcome.usage is not None:
-            ctx.state.usage.incr(outcome.usage)
+    try:
+        outcomes = await ctx.once_all([_once(ctx, call, finished) for call in calls])
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if call.position not in ended:  # it was taken from the journal
+                finished(call.position, outcome)
+    finally:
+        # Not before: every call begins with the same usage, whichever of them ends first.
+        for call in calls:
+            ctx.state.usage.incr(_used(ctx, call, ended))
     return {call.position: outcome.part for call, outcome in zip(calls, outcomes, strict=True)}
+
+
+def _used(ctx: AgentContext[Any], call: Call, ended: Mapping[int, CallOutcome]) -> Usage:
+    """What a call has used, whether it came to its end or not."""
+    if call.position in ended:
+        return ended[call.position].usage or Usage()
+    return _spent(ctx, call.position)
 
 
 def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOutcome]:
@@ -81,7 +94,7 @@ def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOu
 
 async def _run_told(ctx: AgentContext[Any], call: Call, finished: Finished) -> CallOutcome:
     outcome = await _run(ctx, call, _once(ctx, call, finished))
-    finished(call.position, outcome.part)
+    finished(call.position, outcome)
     return outcome
 
 
@@ -165,7 +178,7 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
         else:
             answer = await work()
     except BaseException as error:
-        await _count_failed(ctx, position, _difference(usage, before))
+        await _note_used(ctx, position, _difference(usage, before))
         if isinstance(error, RunWaiting) and (here.scope is None or error.run_id not in here.scope.children):
             raise UserError(
                 f"tool {name!r} runs an agent that waits for answers (run {error.run_id!r}): "
@@ -175,17 +188,16 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
     return CallOutcome(answer, None if usage == before else _difference(usage, before))
 
 
-async def _count_failed(ctx: AgentContext[Any], position: int, used: Usage) -> None:
-    """Count what a call has used that did not end: now, and in the attempt that makes it again."""
+async def _note_used(ctx: AgentContext[Any], position: int, used: Usage) -> None:
+    """Note what a call has used that did not end, for the attempt that makes it again."""
     if used == Usage():
         return
-    ctx.state.usage.incr(used)
     with suppress(StoreError, RunFenced):  # what ended the call is what the caller must hear of
         await ctx.journal.note(JournalKind.DONE, *_noted(position), to_json(used))
 
 
 def _spent(ctx: AgentContext[Any], position: int) -> Usage:
-    """What earlier attempts of the call have used that did not end."""
+    """What attempts of the call have used that did not end."""
     row = ctx.journal.row(*_noted(position))
     return Usage() if row is None else _usage_adapter().validate_json(row.value)
 

@@ -182,8 +182,9 @@ class Journal:
         Raises:
             RunFenced, StoreError: it is not written.
         """
+        made = JournalRecord(seq=self.seq, branch=self.branch, key=key, kind=kind, digest=digest, value=value)
+        self._rows[key] = made
         if self._write is not None:
-            made = JournalRecord(seq=self.seq, branch=self.branch, key=key, kind=kind, digest=digest, value=value)
             await self._store(made)
 
     def _known(self, call: Once[T]) -> Callable[[], T] | None:
