@@ -10,9 +10,13 @@ import typer
 import agentgraph
 
 from .chat import chat
+from .delete import delete
 from .demo.command import demo
 from .diagram import diagram
+from .export import export
+from .import_run import import_run
 from .models import models
+from .prune import prune
 from .resume import resume
 from .runs import runs
 from .show import show
@@ -28,8 +32,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, chat, runs, show, resume, diagram, models):
+for command in (demo, chat, runs, show, resume, export, delete, prune, diagram, models):
     app.command()(command)
+app.command("import")(import_run)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - called by typer

@@ -18,7 +18,7 @@ from .errors import RefusedError
 from .printing import age, console, text
 from .stores import DEFAULT_STORE, StoreOption, existing_store
 
-__all__ = ["STYLES", "runs", "tokens"]
+__all__ = ["STYLES", "runs", "status_named", "tokens"]
 
 STYLES = {
     Status.SUCCEEDED: "green",
@@ -36,7 +36,7 @@ def runs(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many, the newest first.")] = 20,
 ) -> None:
     """List the runs of a store."""
-    which = RunFilter(status=_status(status), agent=agent, limit=limit)
+    which = RunFilter(status=None if status is None else status_named(status), agent=agent, limit=limit)
     found = anyio.run(_list, store, which)
     console().print(_table(found) if found else f"no runs{' like that' if status or agent else ''} in {store}")
 
@@ -52,9 +52,12 @@ async def _list(where: str, which: RunFilter) -> Sequence[RunRecord]:
         return await store.list(which)
 
 
-def _status(name: str | None) -> Status | None:
-    if name is None:
-        return None
+def status_named(name: str) -> Status:
+    """The status with this name.
+
+    Raises:
+        RefusedError: there is none.
+    """
     try:
         return Status(name)
     except ValueError:

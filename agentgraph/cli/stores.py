@@ -15,7 +15,7 @@ from agentgraph.stores import open_store
 
 from .errors import RefusedError
 
-__all__ = ["DEFAULT_STORE", "StoreOption", "existing_store"]
+__all__ = ["DEFAULT_STORE", "StoreOption", "existing_store", "opened_store"]
 
 DEFAULT_STORE = "agentgraph.db"
 
@@ -32,6 +32,19 @@ async def existing_store(where: str) -> AsyncGenerator[Store]:
         RefusedError: there is none, or it cannot be opened.
         UserError: `where` is an address that this release does not know.
     """
+    _check_there(where)
+    async with opened_store(where) as store:
+        yield store
+
+
+@asynccontextmanager
+async def opened_store(where: str) -> AsyncGenerator[Store]:
+    """The store at `where`, created if there is none, closed with the block.
+
+    Raises:
+        RefusedError: it cannot be opened.
+        UserError: `where` is an address that this release does not know.
+    """
     store = _open(where)
     try:
         yield store
@@ -39,9 +52,12 @@ async def existing_store(where: str) -> AsyncGenerator[Store]:
         await store.aclose()
 
 
-def _open(where: str) -> Store:
+def _check_there(where: str) -> None:
     if "://" not in where and not Path(where).is_file():
         raise RefusedError(f"there is no store {where}; name its file with --store or AGENTGRAPH_STORE")
+
+
+def _open(where: str) -> Store:
     try:
         return open_store(where)
     except StoreError as error:

@@ -11,8 +11,8 @@ README = REPOSITORY / "README.md"
 
 
 def commands() -> list[str]:
-    callbacks = [each.callback for each in app.registered_commands]
-    return [callback.__name__ for callback in callbacks if callback is not None]
+    found = app.registered_commands
+    return [each.name or each.callback.__name__ for each in found if each.callback is not None]
 
 
 @pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")
@@ -22,7 +22,7 @@ def test_each_command_is_in_the_readme(name: str) -> None:
 
 
 def test_the_commands_are_found() -> None:
-    assert {"demo", "chat", "runs", "show", "resume", "diagram", "models"} <= set(commands())
+    assert {"demo", "chat", "runs", "show", "resume", "diagram", "models", "import", "prune"} <= set(commands())
 
 
 @pytest.mark.parametrize("each", app.registered_commands, ids=commands())
