@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import Generic, TypeVar
 
 import anyio
@@ -54,13 +55,23 @@ async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
             raise
 
     try:
-        async with anyio.create_task_group() as group:
-            for position, call in enumerate(calls):
-                group.start_soon(work, position, call)
+        await _run_all([partial(work, position, call) for position, call in enumerate(calls)])
     except ExceptionGroup as group:
-        cause = failures[0].__cause__ if len(failures) == 1 else group
-        raise failures[0] from cause
+        if len(failures) == 1:  # the call itself raised a group
+            raise
+        raise failures[0] from group
     return [values[position] for position in range(len(calls))]
+
+
+async def _run_all(calls: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    with lone_error():
+        async with anyio.create_task_group() as group:
+            for call in calls:
+                group.start_soon(_await, call)
+
+
+async def _await(call: Callable[[], Awaitable[None]]) -> None:
+    await call()
 
 
 _shield: ContextVar[bool] = ContextVar("_shield", default=False)
@@ -186,32 +197,54 @@ def run_sync(function: Callable[[], Awaitable[T]]) -> T:
     An interrupt (Ctrl-C) cancels the function and is raised when it has cleaned up.
     """
     level, portal = _portal()
-    finished = threading.Event()
-    escaped = list[BaseException]()
+    call = _SyncCall(function, level)
+    try:
+        portal.start_task_soon(call.main).result()
+    except BaseException:
+        # The interrupt may have come before the future of the task was there, so that is no help.
+        if not call.finished.is_set() and portal.call(call.cancel):
+            call.finished.wait()
+        raise
+    return call.value()
 
-    async def main() -> list[T]:
-        _level.set(level)
+
+class _SyncCall(Generic[T]):
+    """A function that runs on a portal's thread for a caller that waits for it."""
+
+    def __init__(self, function: Callable[[], Awaitable[T]], level: int) -> None:
+        self._function, self._level = function, level
+        self._scope: anyio.CancelScope | None = None
+        self._cancelled = False
+        self._values: list[T] = []
+        self._escaped: BaseException | None = None
+        self.finished = threading.Event()
+
+    async def main(self) -> None:
+        _level.set(self._level)
         try:
-            return [await function()]
+            with anyio.CancelScope() as self._scope:
+                if self._cancelled:
+                    self._scope.cancel()
+                self._values.append(await self._function())
         except (Exception, anyio.get_cancelled_exc_class()):
             raise
         except BaseException as error:  # noqa: BLE001 - such as SystemExit: it would end the portal, for all its users
-            escaped.append(error)
-            return []
+            self._escaped = error
         finally:
-            finished.set()
+            self.finished.set()
 
-    future = portal.start_task_soon(main)
-    try:
-        values = future.result()
-    except BaseException:
-        if not finished.is_set():
-            future.cancel()
-            finished.wait()
-        raise
-    if escaped:
-        raise escaped[0]
-    return values[0]
+    def cancel(self) -> bool:
+        """Cancel the function, now or when it begins; whether it has begun."""
+        self._cancelled = True
+        if self._scope is not None:
+            self._scope.cancel()
+        return self._scope is not None
+
+    def value(self) -> T:
+        """What the function returned, or what it raised to end the program."""
+        if self._escaped is not None:
+            raise self._escaped
+        return self._values[0]
 
 
 def _portal() -> tuple[int, BlockingPortal]:

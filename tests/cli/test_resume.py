@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import pytest
@@ -13,6 +14,8 @@ from agentgraph.graph import Status
 from agentgraph.models.test import TestModel
 from agentgraph.stores import open_store
 from tests.cli.calling import CommandLine
+
+DepsT = TypeVar("DepsT")
 
 TIMEOUT = 60.0
 """Seconds; a guard against hanging, no measure."""
@@ -77,10 +80,21 @@ def test_a_finished_run_shows_its_result(cli: CommandLine, bot: str, tmp_path: P
     assert (done.code, done.out) == (0, "result  all is well\n")
 
 
+def begin(agent: Agent[DepsT, str], deps: DepsT) -> None:
+    """Leave a run behind that has not ended."""
+
+    async def begin_and_leave() -> None:
+        async with agent.iter("x", run_id="begun", deps=deps):
+            pass
+
+    anyio.run(begin_and_leave)
+
+
 def test_deps_are_given_again(cli: CommandLine, bot: str, tmp_path: Path) -> None:
     agent = Agent(TestModel(custom_result_text="fine"), deps_type=str, store=tmp_path / "runs.db")
-    agent.run_sync("x", run_id="over", deps=".")
-    line = ("resume", "over", "--agent", f"{bot}:agent", "--store", "runs.db")
+    begin(agent, ".")
+    (tmp_path / "go").touch()
+    line = ("resume", "begun", "--agent", f"{bot}:agent", "--store", "runs.db")
     refused = cli(*line)
     assert refused.code == 1
     assert "give `deps=`" in refused.err
@@ -89,8 +103,8 @@ def test_deps_are_given_again(cli: CommandLine, bot: str, tmp_path: Path) -> Non
 
 
 def test_an_agent_without_a_model_is_refused(cli: CommandLine, bot: str, tmp_path: Path) -> None:
-    Agent(TestModel(), store=tmp_path / "runs.db").run_sync("x", run_id="over")
-    assert "there is no model" in cli.refusal("resume", "over", "--agent", f"{bot}:needy", "--store", "runs.db")
+    begin(Agent(TestModel(), store=tmp_path / "runs.db"), None)
+    assert "there is no model" in cli.refusal("resume", "begun", "--agent", f"{bot}:needy", "--store", "runs.db")
 
 
 @pytest.mark.parametrize(
