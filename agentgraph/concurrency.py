@@ -40,7 +40,7 @@ def lone_error() -> Generator[None]:
 async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     """Run `calls` side by side; their values in order. The first failure cancels the others and is raised.
 
-    Where others fail on top of it, their group is the `__cause__` of the first.
+    Where others fail on top of it, their group is the `__cause__` of the first; an interrupt comes before any failure.
     """
     if len(calls) == 1:
         return [await calls[0]()]
@@ -56,10 +56,11 @@ async def gather(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
 
     try:
         await _run_all([partial(work, position, call) for position, call in enumerate(calls)])
-    except ExceptionGroup as group:
-        if len(failures) == 1:  # the call itself raised a group
+    except BaseExceptionGroup as group:
+        urgent = [error for error in group.exceptions if not isinstance(error, Exception)]
+        if len(failures) == 1 and not urgent:  # the call itself raised a group
             raise
-        raise failures[0] from group
+        raise [*urgent, *failures][0] from group
     return [values[position] for position in range(len(calls))]
 
 

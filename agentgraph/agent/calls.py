@@ -81,10 +81,15 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
 
 
 def _used(ctx: AgentContext[Any], call: Call, ended: Mapping[int, CallOutcome]) -> Usage:
-    """What a call has used, whether it came to its end or not."""
-    if call.position in ended:
-        return ended[call.position].usage or Usage()
-    return _spent(ctx, call.position)
+    """What a call has used, whether it came to its end, now or in an earlier attempt, or not."""
+    outcome = ended.get(call.position)
+    if outcome is None:
+        once = _identified(Once(str(call.position), _run_told), call.part)
+        row = ctx.journal.row(once.key, once.digest())
+        if row is None or row.kind is not JournalKind.DONE:
+            return _spent(ctx, call.position)
+        outcome = _adapter().validate_json(row.value)
+    return outcome.usage or Usage()
 
 
 def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOutcome]:

@@ -5,7 +5,7 @@ that runs again takes it from there. A row also carries a digest of what was cal
 digest differs belongs to another call, and is not used.
 
 The value that comes last in a batch is *held*: the commit of the step carries it anyway, so nothing is written for a
-step with a single call. Whatever ends the step otherwise writes the held row first (`take_held`).
+step with a single call. Whatever ends the step otherwise writes the held row first (`held(taken=True)`).
 """
 
 from __future__ import annotations
@@ -89,14 +89,11 @@ class Journal:
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 
-    def held(self) -> list[JournalRecord]:
-        """The row that is held back, if any."""
-        return [self._held()] if self._held is not None else []
-
-    def take_held(self) -> list[JournalRecord]:
-        """The same, for whoever ends the step without its commit: it is held no more."""
-        held = self.held()
-        self._held = None
+    def held(self, *, taken: bool = False) -> list[JournalRecord]:
+        """The row that is held back, if any; `taken` by whoever ends the step otherwise, it is held no more."""
+        held = [self._held()] if self._held is not None else []
+        if taken:
+            self._held = None
         return held
 
     async def once(self, call: Once[T]) -> T:
@@ -287,9 +284,8 @@ class Journal:
 
     async def _write_held(self) -> None:
         """Write the row that was held back: with another call to come, the step's commit is no longer next."""
-        held, self._held = self._held, None
-        if held is not None:
-            await self._store(held())
+        for row in self.held(taken=True):
+            await self._store(row)
 
     async def _keep(self, call: Once[T], value: T) -> None:
         if self._write is None:

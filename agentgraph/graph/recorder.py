@@ -143,7 +143,7 @@ class Recorder:
             epoch=self.record.epoch,
             event=event,
             error=error,
-            journal=journal.take_held() if journal is not None else (),
+            journal=journal.held(taken=True) if journal is not None else (),
         )
         with suppress(StoreError, RunFenced):
             await shielded(self.store.settle(settlement))
@@ -164,7 +164,7 @@ class Recorder:
         )
         status = await shielded(self.store.settle(settlement))
         self.held = status is Status.RUNNING
-        rows = journal.take_held()
+        rows = journal.held(taken=True)
         for row in rows if self.held else ():
             await shielded(self.write_journal(row))
         return status

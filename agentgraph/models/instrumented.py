@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-__all__ = ["InstrumentationSettings", "InstrumentedModel"]  # noqa: F822 - below, by name
+__all__ = ["InstrumentationSettings", "InstrumentedModel"]  # noqa: F822  # pyright: ignore[reportUnsupportedDunderAll] - below, by name
 
 
 def __getattr__(name: str) -> object:

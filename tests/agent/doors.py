@@ -35,6 +35,11 @@ class Outcome:
     error: tuple[str, str] | None
     usage: Usage
 
+    @property
+    def waits(self) -> bool:
+        """Whether the run waits for answers."""
+        return self.error is not None and self.error[0] == "RunWaiting"
+
 
 def plain(messages: list[ModelMessage]) -> object:
     """Messages as JSON without timestamps."""
@@ -210,6 +215,8 @@ async def outcome(door: Door, agent: AnyAgent, prompt: str | None, **options: An
             result = await door(agent, prompt, given)
         except (ModelRetry, RuntimeError, ValueError) as error:
             failed = (type(error).__name__, str(error))
+    if failed is not None and failed[0] == "ValueError":
+        usage = Usage()  # a tool raised: whether the calls beside it had ended, and so count, is nobody's promise
     return Outcome(plain(messages), result, failed, usage)
 
 

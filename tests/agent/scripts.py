@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -99,7 +99,8 @@ class Effects:
         self.done[ctx.idempotency_key] += 1
 
 
-def agent_for(script: Script, effects: Effects | None = None) -> Agent[None, Any]:
+def agent_for(script: Script, effects: Effects | None = None, guarded: Collection[str] = ()) -> Agent[None, Any]:
+    """The agent that a script is told to; calls of the `guarded` tools need approval."""
     seen = effects or Effects()
     agent: Agent[None, Any] = Agent(
         script.model(),
@@ -110,7 +111,7 @@ def agent_for(script: Script, effects: Effects | None = None) -> Agent[None, Any
         retries=script.retries,
         result_retries=script.result_retries,
     )
-    _add_tools(agent, seen)
+    _add_tools(agent, seen, guarded)
 
     if script.validated:
 
@@ -125,19 +126,19 @@ def agent_for(script: Script, effects: Effects | None = None) -> Agent[None, Any
     return agent
 
 
-def _add_tools(agent: Agent[None, Any], seen: Effects) -> None:
-    @agent.tool
+def _add_tools(agent: Agent[None, Any], seen: Effects, guarded: Collection[str]) -> None:
+    @agent.tool(requires_approval="double" in guarded)
     async def double(ctx: RunContext[None], x: int) -> int:
         await anyio.lowlevel.checkpoint()
         seen.note(ctx)
         return 2 * x
 
-    @agent.tool
+    @agent.tool(requires_approval="shout" in guarded)
     def shout(ctx: RunContext[None], text: str) -> dict[str, str]:
         seen.note(ctx)
         return {"said": text.upper()}
 
-    @agent.tool(retries=2)
+    @agent.tool(retries=2, requires_approval="picky" in guarded)
     async def picky(ctx: RunContext[None], x: int) -> str:
         seen.note(ctx)
         if x % 2:
@@ -145,7 +146,7 @@ def _add_tools(agent: Agent[None, Any], seen: Effects) -> None:
             raise ModelRetry(message)
         return "even"
 
-    @agent.tool
+    @agent.tool(requires_approval="spend" in guarded)
     async def spend(ctx: RunContext[None], x: int) -> str:
         ctx.usage.incr(Usage(1, x, None, x, {"spent": x}))
         seen.note(ctx)

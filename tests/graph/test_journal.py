@@ -119,8 +119,8 @@ async def test_a_batch_of_one_writes_nothing() -> None:
     journal = Journal(write)
     assert await journal.once_all([Once("a", str, ["x"])]) == ["x"]
     assert (written, journal.written) == ([], False)
-    assert [row.key for row in journal.take_held()] == ["a"]
-    assert journal.take_held() == []
+    assert [row.key for row in journal.held(taken=True)] == ["a"]
+    assert journal.held(taken=True) == []
     await journal.once(Once("b", str, ["y"]))
     assert ([row.key for row in written], journal.written) == (["b"], True)
 
