@@ -215,7 +215,6 @@ class _SyncCall(Generic[T]):
     def __init__(self, function: Callable[[], Awaitable[T]], level: int) -> None:
         self._function, self._level = function, level
         self._scope: anyio.CancelScope | None = None
-        self._cancelled = False
         self._values: list[T] = []
         self._escaped: BaseException | None = None
         self.finished = threading.Event()
@@ -224,8 +223,6 @@ class _SyncCall(Generic[T]):
         _level.set(self._level)
         try:
             with anyio.CancelScope() as self._scope:
-                if self._cancelled:
-                    self._scope.cancel()
                 self._values.append(await self._function())
         except (Exception, anyio.get_cancelled_exc_class()):
             raise
@@ -235,11 +232,11 @@ class _SyncCall(Generic[T]):
             self.finished.set()
 
     def cancel(self) -> bool:
-        """Cancel the function, now or when it begins; whether it has begun."""
-        self._cancelled = True
-        if self._scope is not None:
-            self._scope.cancel()
-        return self._scope is not None
+        """Cancel the function; whether it has begun. The portal keeps the order, so else it never will."""
+        if self._scope is None:
+            return False
+        self._scope.cancel()
+        return True
 
     def value(self) -> T:
         """What the function returned, or what it raised to end the program."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import partial
+from types import FrameType
 
 import anyio
 import anyio.to_thread
@@ -262,6 +263,24 @@ class TestRunSync:
             return await anyio.to_thread.run_sync(run_sync, nested)
 
         assert run_sync(through_thread) == ("kept", "agentgraph-1")
+
+    def test_interrupted_before_it_is_handed_over_it_never_begins(self) -> None:
+        def interrupt(frame: FrameType, event: str, _: object) -> None:
+            if frame.f_code.co_name == "start_task_soon" and event == "call":
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+        begun: list[tuple[str, str]] = []
+
+        async def begin() -> None:
+            begun.append(await where())
+
+        run_sync(where)  # the portal is there
+        sys.setprofile(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_sync(begin)
+        assert run_sync(where) == ("kept", "agentgraph-0")
+        assert begun == []
 
     def test_two_calls_that_nest_at_once(self) -> None:
         async def nested() -> tuple[str, str]:

@@ -117,7 +117,10 @@ async def hand_in(
         answer = value if isinstance(value, ToolApproved | ToolDenied | ToolValue) else ToolValue(value)
         question = _named(record.run_id, questions, key)
         _check(key, question, answer, tools if tools is not None and question.run_id == record.run_id else {})
-        ready.append((question, _plain(key, answer), answer.digest))
+        stored = _plain(key, answer)
+        if isinstance(answer, ToolValue) and _call(question) is None:  # of a graph of the user's own: it knows no calls
+            stored = stored["value"]
+        ready.append((question, stored, answer.digest))
     for question, stored, digest in ready:
         await store.answer(question.run_id, question.key, stored, digest)
 
@@ -135,16 +138,16 @@ def _check(
 ) -> None:
     if answer.digest not in (None, question.digest):
         raise UserError(f"{key!r} of run {question.run_id!r} is about another call than the one that was answered")
-    request = _request(question.run_id, question)
-    if not isinstance(request, ToolRequest) or not isinstance(answer, ToolApproved) or answer.args is None:
+    asked = _call(question)
+    if asked is None or not isinstance(answer, ToolApproved) or answer.args is None:
         return
-    call = replace(request.call, args=answer.args)
+    call = replace(asked, args=answer.args)
     tool = tools.get(call.tool_name)
     if tool is not None and not tool.accepts(call):
         raise UserError(f"tool {tool.name!r} does not take the arguments with which {key!r} was approved")
 
 
-def _plain(key: str, answer: ToolApproved | ToolDenied | ToolValue) -> object:
+def _plain(key: str, answer: ToolApproved | ToolDenied | ToolValue) -> Any:
     try:
         return _answer_adapter().dump_python(answer, mode="json")
     except ValueError as error:  # pydantic's serializer
@@ -161,9 +164,15 @@ def _named(run_id: str, questions: Sequence[Question], key: str) -> Question:
     raise UserError(f"{key!r} {what} of run {run_id!r}; there are: {there_are}")
 
 
-def _call_id(question: Question) -> str | None:
+def _call(question: Question) -> ToolCallPart | None:
+    """The call that a question is about, if it is about one."""
     request = _request(question.run_id, question)
-    return request.call.tool_call_id if isinstance(request, ToolRequest) else None
+    return request.call if isinstance(request, ToolRequest) else None
+
+
+def _call_id(question: Question) -> str | None:
+    asked = _call(question)
+    return None if asked is None else asked.tool_call_id
 
 
 def _request(run_id: str, question: Question) -> object:

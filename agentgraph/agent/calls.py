@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, assert_never
 
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
@@ -113,6 +113,8 @@ async def _run(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> C
             case ToolApproved(args=args):
                 part = part if args is None else replace(part, args=args)
                 answers += 1
+            case _ as unreachable:
+                assert_never(unreachable)
     here = replace(_identified(once, part), key=stage(once.key, answers))
     ctx.journal.ask_on(here.key, here.digest())
     return await _attempt(ctx, replace(call, part=part), here, approved=answers > 0)
@@ -164,8 +166,8 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
     toolbox = ctx.deps.toolbox
     name = part.tool_name
     # The call gets a usage of its own, so that what it adds can be told, journaled and counted exactly once.
-    before = ctx.state.usage + Usage()
-    usage = before + _spent(ctx, position)
+    before, spent = ctx.state.usage + Usage(), _spent(ctx, position)
+    usage = before + spent
     here = replace(
         run_context(ctx),
         usage=usage,
@@ -183,7 +185,8 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
         else:
             answer = await work()
     except BaseException as error:
-        await _note_used(ctx, position, _difference(usage, before))
+        if usage != before + spent:
+            await _note_used(ctx, position, _difference(usage, before))
         if isinstance(error, RunWaiting) and (here.scope is None or error.run_id not in here.scope.children):
             raise UserError(
                 f"tool {name!r} runs an agent that waits for answers (run {error.run_id!r}): "
@@ -195,8 +198,6 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
 
 async def _note_used(ctx: AgentContext[Any], position: int, used: Usage) -> None:
     """Note what a call has used that did not end, for the attempt that makes it again."""
-    if used == Usage():
-        return
     with suppress(StoreError, RunFenced):  # what ended the call is what the caller must hear of
         await ctx.journal.note(JournalKind.DONE, *_noted(position), to_json(used))
 

@@ -152,6 +152,10 @@ async def open_stream(ctx: AgentContext[Any], prepared: Prepared) -> AsyncGenera
     async with AsyncExitStack() as stack:
         stream = AgentStream[Any, Any](ctx, await failing(ctx, stack.enter_async_context(asked)))
         yield stream
-        if not stream.stopped:
-            async for _ in stream:
-                pass
+        await _read_rest(stream)
+
+
+async def _read_rest(stream: AgentStream[Any, Any]) -> None:
+    if not stream.stopped:
+        async for _ in stream:
+            pass

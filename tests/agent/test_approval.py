@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,12 +18,15 @@ from agentgraph import (
     ToolApproved,
     ToolDenied,
     ToolRequest,
+    Usage,
     UserError,
 )
 from agentgraph.agent import ToolValue
 from agentgraph.graph import Status, Store
 from agentgraph.messages import RetryPromptPart, ToolCallPart, ToolReturnPart
+from tests.agent.doors import DOORS
 from tests.agent.scripted import answers, call, says
+from tests.graph.mortal import Drowsy
 
 pytestmark = pytest.mark.anyio
 
@@ -241,6 +245,33 @@ async def test_an_answer_goes_where_runs_are_kept_now() -> None:
     with pytest.raises(UserError, match="names no open question"):
         await desk.agent.answer("r", "c1", ToolApproved(), store=elsewhere)
     await desk.end(store=elsewhere)
+
+
+# --------------------------------------------------------------------------------- answered while it goes to sleep
+
+
+async def hasty() -> Desk:
+    """A run that waits, and is answered just before it would sleep again."""
+    store = Drowsy()
+    desk = Desk(REFUND, LOOK_UP, store=store)
+    await desk.begin()
+    store.before_sleep = partial(desk.agent.answer, "r", "c1", ToolApproved())
+    return desk
+
+
+async def test_a_run_answered_before_it_sleeps_goes_on_and_counts_where_it_was_told_to() -> None:
+    desk, usage = await hasty(), Usage()
+    result = await desk.agent.run(resume="r", usage=usage)
+    assert (result.data, result.usage() is usage, usage.requests) == ("done", True, 2)
+    assert desk.done == ["looked up 17", 17]
+
+
+async def test_a_node_that_is_streamed_leaves_the_answer_to_whoever_resumes() -> None:
+    desk = await hasty()
+    with pytest.raises(RunWaiting):
+        await DOORS["stream_nodes"](desk.agent, None, {"resume": "r"})
+    assert (await desk.store.load("r")).status is Status.PENDING
+    assert [part.content for part in await desk.end()] == ["refunded 17", "lost"]
 
 
 # ------------------------------------------------------------------------------------------------- asked by the tool

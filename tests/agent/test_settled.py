@@ -15,9 +15,11 @@ from agentgraph import (
     RunNotResumable,
     Usage,
     UsageLimits,
+    UserError,
 )
 from agentgraph.graph import Status
 from agentgraph.messages import ModelResponse
+from agentgraph.model import ModelRequestParameters
 from agentgraph.models.test import TestModel
 from agentgraph.settings import ModelSettings
 from tests.agent.doors import DOORS, outcome
@@ -129,6 +131,20 @@ async def test_the_agents_own_model_comes_from_the_agent() -> None:
     store = MemoryStore()
     await left(Agent(says("old"), store=store))
     assert (await Agent(says("new"), store=store).run(resume="r")).data == "new"
+
+
+@pytest.mark.parametrize("name", ["openai:gpt-4o", None])
+async def test_a_run_that_has_ended_needs_no_model(name: str | None) -> None:
+    agent: Agent[None, str] = Agent(name, store=MemoryStore(), defer_model_check=True)
+    with agent.override(model=says("Hi")):
+        await agent.run("Hello", run_id="r")
+    async with agent.iter(resume="r") as run:
+        assert run.result is not None
+        assert run.result.data == "Hi"
+        model = run.ctx.deps.model
+        assert (model.model_name, model.system) == (name or "none", "none")
+        with pytest.raises(UserError, match="the run has ended: there is no model to ask"):
+            await model.request([], None, ModelRequestParameters([], allow_text_result=True, result_tools=[]))
 
 
 async def test_what_is_not_stored_is_asked_for_all_at_once() -> None:

@@ -114,6 +114,19 @@ async def test_an_agent_in_a_tool_is_counted_once_after_a_resume() -> None:
     assert plain.usage().requests == 4
 
 
+async def test_a_call_that_fails_and_has_used_nothing_writes_nothing() -> None:
+    store = MemoryStore()
+    agent = Agent(says(call("stumble")), store=store)
+
+    @agent.tool_plain
+    def stumble() -> str:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await agent.run("Hello", run_id="r")
+    assert await store.calls("r") == []
+
+
 async def test_details_that_a_tool_adds_are_counted() -> None:
     agent = Agent(says(call("spend"), "done"))
 

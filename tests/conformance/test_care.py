@@ -121,6 +121,14 @@ async def test_children_go_with_their_root(store: Store) -> None:
     assert await ids(store) == {"other"}
 
 
+async def test_a_family_whose_members_go_on_from_each_other_goes_together(store: Store) -> None:
+    await finished(store, "root")
+    await finished(store, "one", parent="root")
+    await finished(store, "two", parent="root", origin=("one", 1))
+    assert set(await store.delete("root")) == {"root", "one", "two"}
+    assert await ids(store) == set()
+
+
 async def test_a_root_stays_while_a_run_below_it_is_executed(store: Store) -> None:
     await finished(store, "root")
     run = await store.create(new_run("child", parent="root"))

@@ -161,6 +161,14 @@ async def test_a_call_that_raised_did_not_lose_its_process_and_is_made_again(pol
     assert made == [1, 1]
 
 
+async def test_without_a_store_a_call_that_raised_is_noted_nowhere() -> None:
+    async def do(ctx: GraphRunContext[None, Any]) -> object:
+        return await ctx.once_all([Once[int]("pay", int, ["much"], after_crash="ask")])
+
+    with pytest.raises(ValueError, match="much"):
+        await graph.run(Work(), deps=do)
+
+
 async def test_without_a_store_there_is_nothing_to_ask_about() -> None:
     async def do(ctx: GraphRunContext[None, Any]) -> object:
         return await ctx.once_all([Once("pay", int, after_crash="ask"), Once("more", int, after_crash="fail")])

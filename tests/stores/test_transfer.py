@@ -50,6 +50,7 @@ async def test_children_and_all_that_runs_go_on_from_come_along() -> None:
         stored("r", conversation="c", origin=("first", 3), at=3),
         stored("child", parent="r", at=4),
         stored("below", parent="child", at=5),
+        stored("fork of child", parent="r", origin=("child", 1), at=6),
     ]
     await store.insert([*family, stored("fork", origin=("r", 1)), stored("other", conversation="d")])
     assert await everything(await copied(store, "r")) == {each.run.run_id: each for each in family}
