@@ -33,6 +33,7 @@ __all__ = [
     "ModelRequestNode",
     "ModelRetry",
     "ModelSettings",
+    "PostgresStore",
     "RunBusy",
     "RunCancelled",
     "RunContext",
@@ -105,7 +106,7 @@ if TYPE_CHECKING:
     from .graph import End
     from .messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl
     from .settings import ModelSettings
-    from .stores import MemoryStore, SQLiteStore, open_store
+    from .stores import MemoryStore, PostgresStore, SQLiteStore, open_store
     from .tools import Tool
     from .usage import Usage, UsageLimits
 else:
@@ -125,6 +126,7 @@ else:
         "MemoryStore": "stores",
         "ModelRequestNode": "agent",
         "ModelSettings": "settings",
+        "PostgresStore": "stores",
         "RunContext": "context",
         "SQLiteStore": "stores",
         "StreamedRunResult": "agent",

@@ -49,6 +49,7 @@ DOCUMENTED = [
     ".providers",
     ".settings",
     ".stores",
+    ".stores.conformance",
     ".testing",
 ]
 """The modules whose every public name is in the reference."""

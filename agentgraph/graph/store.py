@@ -4,7 +4,7 @@ A run is one `RunRecord` and its `StepRecord`s. Step -1 of a branch is its openi
 with and what its state began with; every later step holds only its outcome and what it added, for the outcome of a
 step is the input of the next. `body`, `state` and `options` are bytes that only `codec.py` and the graph's owner read.
 
-The rules, tested for every store by one conformance suite:
+The rules, tested for every store by one suite, `agentgraph.stores.conformance`:
 
 - Every write is one transaction, and all or nothing.
 - Whoever executes a run has claimed it: `create` and `claim` hand out an `epoch` that grows with each claim. Every

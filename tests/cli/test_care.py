@@ -14,8 +14,8 @@ from agentgraph import Agent
 from agentgraph.graph import Status, fork
 from agentgraph.models.test import TestModel
 from agentgraph.stores import SQLiteStore, open_store
+from agentgraph.stores.samples import HandClock, new_run, next_commit
 from tests.cli.calling import CommandLine
-from tests.conformance.records import HandClock, new_run, next_commit
 
 STORE = "agentgraph.db"
 

@@ -1,4 +1,4 @@
-"""Every store that the suite runs over."""
+"""The places that processes share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentgraph.graph.store import Store
-from agentgraph.stores import MemoryStore
-from tests.conformance.records import HandClock
+from agentgraph.stores.samples import HandClock
 from tests.stores.places import Place, database_place, file_place
 
 PLACES: Mapping[str, Callable[[Path], AbstractContextManager[Place]]] = {
@@ -22,18 +21,6 @@ PLACES: Mapping[str, Callable[[Path], AbstractContextManager[Place]]] = {
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> AsyncIterator[Store]:
-    """A fresh store of each kind."""
-    async with AsyncExitStack() as stack:
-        if request.param == "memory":
-            made: Store = MemoryStore(clock=clock)
-        else:
-            made = stack.enter_context(PLACES[request.param](tmp_path)).open(clock)
-        stack.push_async_callback(made.aclose)
-        yield made
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

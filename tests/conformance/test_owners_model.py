@@ -18,7 +18,7 @@ from agentgraph.exceptions import RunBusy, RunExists, RunFenced, RunNotFound
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import JournalRecord, Settlement, Store
 from agentgraph.stores import MemoryStore, SQLiteStore
-from tests.conformance.records import HandClock, call, commit, new_run
+from agentgraph.stores.samples import HandClock, call, commit, new_run
 from tests.stores.places import database_place
 
 LEASE = 15.0

@@ -9,7 +9,7 @@ import pytest
 
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import RunFilter
-from tests.conformance.records import call, new_run, step
+from agentgraph.stores.samples import call, new_run, step
 from tests.stores.places import Place
 from tests.stores.processes import Worker
 

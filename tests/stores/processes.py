@@ -15,7 +15,7 @@ from agentgraph.exceptions import RunBusy
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import RunRecord, Store
 from agentgraph.stores import open_store
-from tests.conformance.records import call, new_run, next_commit, settlement
+from agentgraph.stores.samples import call, new_run, next_commit, settlement
 from tests.shared_data import REPOSITORY
 
 

@@ -13,8 +13,7 @@ from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.lineage import lineage
 from agentgraph.graph.store import RunFilter, Store, StoredRun
 from agentgraph.stores import Keep, Kept, MemoryStore, Pruned, prune
-from tests.conformance.records import HandClock, new_run
-from tests.conformance.test_care import stored
+from agentgraph.stores.samples import HandClock, new_run, stored
 
 pytestmark = pytest.mark.anyio
 

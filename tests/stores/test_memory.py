@@ -10,7 +10,7 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import RunFilter
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.retention import Retention
-from tests.conformance.records import HandClock, new_run, next_commit, settlement
+from agentgraph.stores.samples import HandClock, new_run, next_commit, settlement
 
 pytestmark = pytest.mark.anyio
 

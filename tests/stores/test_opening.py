@@ -15,7 +15,7 @@ import pytest
 from agentgraph import stores
 from agentgraph.exceptions import StoreError, UserError
 from agentgraph.stores import MemoryStore, SQLiteStore, open_store
-from tests.conformance.records import new_run
+from agentgraph.stores.samples import new_run
 from tests.shared_data import REPOSITORY
 from tests.stores.processes import Worker
 

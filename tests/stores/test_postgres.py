@@ -19,7 +19,7 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import OPENING, JournalKind, RunRecord
 from agentgraph.stores import PostgresStore
 from agentgraph.stores.postgres_database import Database
-from tests.conformance.records import call, new_run, next_commit, settlement
+from agentgraph.stores.samples import call, new_run, next_commit, settlement
 from tests.stores.places import DatabasePlace
 from tests.stores.test_sqlite import TickingClock
 

@@ -17,7 +17,7 @@ from agentgraph.exceptions import RunBusy, RunExists, RunFenced, RunNotFound, St
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import JournalKind, JournalRecord, NewRun, RunFilter, StoredRun
 from agentgraph.stores import PostgresStore
-from tests.conformance.records import HandClock, call, commit, new_run, next_commit, settlement
+from agentgraph.stores.samples import HandClock, call, commit, new_run, next_commit, settlement
 from tests.postgres_server import PostgresServer, fresh_schema
 from tests.stores.places import DatabasePlace
 from tests.stores.proxy import Proxy

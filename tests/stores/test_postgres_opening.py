@@ -19,7 +19,7 @@ from agentgraph.stores import PostgresStore, open_store
 from agentgraph.stores.postgres_database import Database, check_version
 from agentgraph.stores.postgres_errors import cannot_write, is_lost, is_passing, may_have_arrived
 from agentgraph.stores.postgres_schema import FORMAT, MIGRATIONS, migrate
-from tests.conformance.records import new_run, next_commit
+from agentgraph.stores.samples import new_run, next_commit
 from tests.postgres_server import LOCKED, fresh_schema, server_url
 from tests.shared_data import REPOSITORY
 from tests.stores.places import DatabasePlace

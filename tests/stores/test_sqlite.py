@@ -23,7 +23,7 @@ from agentgraph.exceptions import RunFenced, StoreError
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import OPENING, RunRecord
 from agentgraph.stores import SQLiteStore
-from tests.conformance.records import HandClock, call, new_run, next_commit, settlement
+from agentgraph.stores.samples import HandClock, call, new_run, next_commit, settlement
 
 pytestmark = pytest.mark.anyio
 

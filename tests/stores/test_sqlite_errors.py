@@ -26,12 +26,12 @@ from agentgraph.stores import SQLiteStore
 from agentgraph.stores.group_commit import GroupWriter, Item
 from agentgraph.stores.leases import Leases
 from agentgraph.stores.owner import this_process
+from agentgraph.stores.samples import HandClock, new_run, next_commit, settlement
 from agentgraph.stores.sqlite_errors import cannot_read, check_version
 from agentgraph.stores.sqlite_file import File
 from agentgraph.stores.sqlite_schema import FORMAT, MIGRATIONS, migrate
 from agentgraph.stores.sqlite_writer import AnyApply, FileMedium
 from agentgraph.stores.sqlite_writes import Writes
-from tests.conformance.records import HandClock, new_run, next_commit, settlement
 from tests.shared_data import REPOSITORY
 
 pytestmark = pytest.mark.anyio
@@ -282,7 +282,7 @@ FILLING = """
 import resource, sys, anyio
 from agentgraph.exceptions import StoreError
 from agentgraph.stores import SQLiteStore
-from tests.conformance.records import new_run, next_commit
+from agentgraph.stores.samples import new_run, next_commit
 
 async def main():
     store = SQLiteStore(sys.argv[1])

@@ -15,8 +15,7 @@ from agentgraph.graph.lineage import fork
 from agentgraph.graph.store import JournalKind, RunFilter, Store, StoredRun
 from agentgraph.models.test import TestModel
 from agentgraph.stores import MemoryStore, export_run, import_run
-from tests.conformance.records import call, new_run, next_commit
-from tests.conformance.test_care import stored
+from agentgraph.stores.samples import call, new_run, next_commit, stored
 
 pytestmark = pytest.mark.anyio
 

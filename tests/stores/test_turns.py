@@ -11,7 +11,7 @@ from agentgraph.exceptions import RunBusy
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import RunFilter, Store
 from agentgraph.stores import MemoryStore, SQLiteStore
-from tests.conformance.records import HandClock, new_run, next_commit
+from agentgraph.stores.samples import HandClock, new_run, next_commit
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Small records to write, and a clock that moves when told to."""
+"""What tests of stores write: small records, and a clock that moves when told to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from agentgraph.graph.store import (
     RunRecord,
     Settlement,
     StepRecord,
+    StoredRun,
 )
+
+__all__ = ["HandClock", "call", "commit", "new_run", "next_commit", "opening", "settlement", "step", "stored"]
 
 
 class HandClock:
@@ -41,6 +44,7 @@ def new_run(
     origin: tuple[str, int] | None = None,
     named: bool = True,
 ) -> NewRun:
+    """A run that nobody has seen."""
     return NewRun(
         run_id=run_id,
         graph="g",
@@ -59,6 +63,7 @@ def new_run(
 
 
 def step(seq: int, node: str = "Work", outcome: str = "Work") -> StepRecord:
+    """One step, as `commit` writes it."""
     return StepRecord(
         seq=seq,
         node=node,
@@ -82,6 +87,7 @@ def commit(
     outcome: str = "Work",
     journaled: bool = False,
 ) -> Commit:
+    """One step of a run that was claimed with this epoch."""
     return Commit(
         run_id=run_id,
         epoch=epoch,
@@ -94,14 +100,56 @@ def commit(
 
 
 def next_commit(run: RunRecord, status: Status = Status.RUNNING, *, journaled: bool = False) -> Commit:
+    """The step that is pending."""
     return commit(run.run_id, run.epoch, run.seq, status, journaled=journaled)
 
 
 def call(seq: int, key: str = "k", kind: JournalKind = JournalKind.DONE, value: bytes = b"1") -> JournalRecord:
+    """What happened inside a step."""
     return JournalRecord(seq=seq, branch=ROOT, key=key, kind=kind, digest="d", value=value, usage=b'{"tokens":1}')
 
 
 def settlement(
     run: RunRecord, event: Event, *, error: str | None = None, journal: Sequence[JournalRecord] = ()
 ) -> Settlement:
+    """The end of the claim that the record is of."""
     return Settlement(run_id=run.run_id, epoch=run.epoch, event=event, error=error, journal=journal)
+
+
+def opening() -> StepRecord:
+    """The row that `new_run` begins with."""
+    row = new_run().opening
+    assert row is not None
+    return row
+
+
+def stored(
+    run_id: str = "r",
+    status: Status = Status.SUCCEEDED,
+    *,
+    parent: str | None = None,
+    origin: tuple[str, int] | None = None,
+    conversation: str | None = None,
+    at: float = 7.5,
+) -> StoredRun:
+    """A run of three steps, as another store has it."""
+    run = RunRecord(
+        run_id=run_id,
+        graph="g",
+        agent="a",
+        status=status,
+        epoch=4,
+        seq=3,
+        attempt=0,
+        state=b'{"count":3}',
+        usage=b'{"requests":3}',
+        options=b'{"limit":1}',
+        pending="Work",
+        error="why" if status is Status.FAILED else None,
+        conversation=conversation,
+        parent=parent,
+        origin=origin,
+        created_at=at,
+        updated_at=at + 1,
+    )
+    return StoredRun(run=run, steps=[opening(), step(0), step(1), step(2)], calls=[call(3, "a"), call(3, "b")])
