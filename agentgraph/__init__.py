@@ -20,6 +20,7 @@ __all__ = [
     "CallDeferred",
     "DecodeError",
     "DocumentUrl",
+    "DownloadError",
     "End",
     "EndStrategy",
     "FallbackExceptionGroup",
@@ -56,6 +57,7 @@ __all__ = [
     "UsageLimits",
     "UserError",
     "UserPromptNode",
+    "VideoUrl",
     "__version__",
     "capture_run_messages",
     "format_as_xml",
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
         ApprovalRequired,
         CallDeferred,
         DecodeError,
+        DownloadError,
         FallbackExceptionGroup,
         GraphRuntimeError,
         GraphSetupError,
@@ -104,7 +107,7 @@ if TYPE_CHECKING:
     )
     from .format import format_as_xml
     from .graph import End
-    from .messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl
+    from .messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
     from .settings import ModelSettings
     from .stores import MemoryStore, PostgresStore, SQLiteStore, open_store
     from .tools import Tool
@@ -137,6 +140,7 @@ else:
         "Usage": "usage",
         "UsageLimits": "usage",
         "UserPromptNode": "agent",
+        "VideoUrl": "messages",
         "capture_run_messages": "agent",
         "format_as_xml": "format",
         "open_store": "stores",

@@ -10,6 +10,7 @@
     AgentRunError                   a run failed, or could not be had
       UnexpectedModelBehavior       the model's reply cannot be used
       UsageLimitExceeded            a limit of the run was reached
+      DownloadError                 media at a URL cannot be downloaded, or may not be
       ModelHTTPError                the service answered with a failing status
       StoreError                    the store cannot be read or written
         DecodeError                 something stored does not fit the code that reads it
@@ -32,6 +33,7 @@ __all__ = [
     "ApprovalRequired",
     "CallDeferred",
     "DecodeError",
+    "DownloadError",
     "FallbackExceptionGroup",
     "GraphRuntimeError",
     "GraphSetupError",
@@ -129,6 +131,14 @@ class UnexpectedModelBehavior(AgentRunError):
 
 class UsageLimitExceeded(AgentRunError):
     """A usage limit was reached; the run can be resumed with a higher one."""
+
+
+class DownloadError(AgentRunError):
+    """Media at a URL could not be downloaded, or may not be; `url` is without user, password and query."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"{url} was not downloaded: {reason}")
 
 
 class ModelHTTPError(AgentRunError):

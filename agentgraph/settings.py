@@ -6,7 +6,21 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-__all__ = ["ModelSettings", "merge_model_settings"]
+__all__ = ["DownloadSettings", "ModelSettings", "merge_model_settings"]
+
+
+class DownloadSettings(TypedDict, total=False):
+    """How media are downloaded whose URL the model's service does not fetch by itself."""
+
+    max_bytes: int
+    """The most bytes that one of them may have, after decompression; 33554432 (32 MiB) unless said otherwise."""
+    timeout: float
+    """Seconds for one of them, redirects included; 60 unless said otherwise."""
+    allow_private: bool
+    """Whether addresses may be asked that are not public: this machine's, a private network's, a cloud's metadata
+    service. Leave it off wherever others than yourself choose the URLs."""
+    always: bool
+    """Whether to download what the service would fetch by itself, too: for URLs that only this machine can reach."""
 
 
 class ModelSettings(TypedDict, total=False):
@@ -39,6 +53,8 @@ class ModelSettings(TypedDict, total=False):
     """How much to think: an effort, or a budget in tokens."""
     tool_choice: Literal["auto", "required", "none"] | list[str]
     """Whether tools may or must be called; a list: one of those must be."""
+    downloads: DownloadSettings
+    """Bounds and permissions of downloads, for media whose URL the service does not fetch by itself."""
     extra_headers: dict[str, str]
     """Headers to add to the HTTP request; never stored with a run."""
     extra_body: object

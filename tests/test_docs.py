@@ -22,7 +22,7 @@ from agentgraph.agent import AgentOptions, Overrides, RunOptions
 from agentgraph.agent.functions import AgentToolOptions
 from agentgraph.graph import DiagramOptions, GraphRunOptions
 from agentgraph.providers.services import SERVICES
-from agentgraph.settings import ModelSettings
+from agentgraph.settings import DownloadSettings, ModelSettings
 from agentgraph.tools import ToolOptions
 from tests.shared_data import REPOSITORY
 
@@ -38,6 +38,7 @@ OPTIONS = [
     GraphRunOptions,
     DiagramOptions,
     ModelSettings,
+    DownloadSettings,
 ]
 DOCUMENTED = [
     "",

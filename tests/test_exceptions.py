@@ -10,6 +10,7 @@ from agentgraph import exceptions
 from agentgraph.exceptions import (
     AgentRunError,
     DecodeError,
+    DownloadError,
     FallbackExceptionGroup,
     GraphRuntimeError,
     GraphSetupError,
@@ -48,6 +49,7 @@ SENTENCES: dict[str, tuple[Exception, str]] = {
     "json": (UnexpectedModelBehavior("odd", '{"a":1}'), 'odd, body:\n{\n  "a": 1\n}'),
     "no body": (UnexpectedModelBehavior("odd"), "odd"),
     "limit": (UsageLimitExceeded("too much"), "too much"),
+    "download": (DownloadError("https://h/a", "it is too big"), "https://h/a was not downloaded: it is too big"),
     "http": (ModelHTTPError(500, "m", "b"), "status_code: 500, model_name: m, body: b"),
     "store": (StoreError("full"), "full"),
     "decode": (DecodeError("r", 3, "A.x", "odd"), "run 'r', step 3: A.x cannot be decoded: odd"),

@@ -34,7 +34,7 @@ HOMES = {
     "botocore": ("models.bedrock_frames", "providers.aws_credentials"),
     "docstring_parser": ("tools", "calling"),
     "google": ("providers.google_credentials",),
-    "httpx": ("models.http", "models.sse", "providers"),
+    "httpx": ("models.http", "models.downloads", "models.sse", "providers"),
     "httpx_sse": ("models.sse",),
     "networkx": ("graph",),
     "opentelemetry": ("observe",),

@@ -38,7 +38,11 @@ from .media import (
     ImageFormat,
     ImageMediaType,
     ImageUrl,
+    MediaUrl,
     UserContent,
+    VideoFormat,
+    VideoMediaType,
+    VideoUrl,
 )
 from .parts import (
     ModelRequestPart,
@@ -69,6 +73,7 @@ __all__ = [
     "ImageFormat",
     "ImageMediaType",
     "ImageUrl",
+    "MediaUrl",
     "ModelMessage",
     "ModelMessagesTypeAdapter",
     "ModelRequest",
@@ -92,4 +97,7 @@ __all__ = [
     "ToolReturnPart",
     "UserContent",
     "UserPromptPart",
+    "VideoFormat",
+    "VideoMediaType",
+    "VideoUrl",
 ]

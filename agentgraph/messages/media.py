@@ -20,15 +20,30 @@ __all__ = [
     "ImageFormat",
     "ImageMediaType",
     "ImageUrl",
+    "MediaUrl",
     "UserContent",
+    "VideoFormat",
+    "VideoMediaType",
+    "VideoUrl",
 ]
 
 ImageFormat: TypeAlias = Literal["jpeg", "png", "gif", "webp"]
 AudioFormat: TypeAlias = Literal["wav", "mp3"]
+VideoFormat: TypeAlias = Literal["mp4", "webm", "mov", "mkv", "flv", "mpeg", "wmv", "3gp"]
 DocumentFormat: TypeAlias = Literal["pdf", "txt", "csv", "docx", "xlsx", "html", "md", "xls", "doc"]
 
 ImageMediaType: TypeAlias = Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
 AudioMediaType: TypeAlias = Literal["audio/wav", "audio/mpeg"]
+VideoMediaType: TypeAlias = Literal[
+    "video/mp4",
+    "video/webm",
+    "video/quicktime",
+    "video/x-matroska",
+    "video/x-flv",
+    "video/mpeg",
+    "video/x-ms-wmv",
+    "video/3gpp",
+]
 DocumentMediaType: TypeAlias = Literal[
     "application/pdf",
     "text/plain",
@@ -51,6 +66,17 @@ IMAGE_TYPES: Mapping[str, ImageMediaType] = {
     "webp": "image/webp",
 }
 AUDIO_TYPES: Mapping[str, AudioMediaType] = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+VIDEO_TYPES: Mapping[str, VideoMediaType] = {
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "mov": "video/quicktime",
+    "mkv": "video/x-matroska",
+    "flv": "video/x-flv",
+    "mpeg": "video/mpeg",
+    "mpg": "video/mpeg",
+    "wmv": "video/x-ms-wmv",
+    "3gp": "video/3gpp",
+}
 DOCUMENT_TYPES: Mapping[str, DocumentMediaType] = {
     "pdf": "application/pdf",
     "txt": "text/plain",
@@ -78,6 +104,16 @@ AUDIO_FORMATS: Mapping[str, AudioFormat] = {
     "audio/mpeg": "mp3",
     "audio/mp3": "mp3",
 }
+VIDEO_FORMATS: Mapping[str, VideoFormat] = {
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/quicktime": "mov",
+    "video/x-matroska": "mkv",
+    "video/x-flv": "flv",
+    "video/mpeg": "mpeg",
+    "video/x-ms-wmv": "wmv",
+    "video/3gpp": "3gp",
+}
 DOCUMENT_FORMATS: Mapping[str, DocumentFormat] = {
     "application/pdf": "pdf",
     "text/plain": "txt",
@@ -93,7 +129,7 @@ DOCUMENT_FORMATS: Mapping[str, DocumentFormat] = {
 
 @dataclass(slots=True)
 class ImageUrl:
-    """An image that the model's service fetches by itself."""
+    """An image, fetched by the model's service, or downloaded and sent along if the service does not."""
 
     url: str
     kind: Literal["image-url"] = "image-url"
@@ -111,7 +147,7 @@ class ImageUrl:
 
 @dataclass(slots=True)
 class AudioUrl:
-    """A sound that the model's service fetches by itself."""
+    """A sound, fetched as an image is."""
 
     url: str
     kind: Literal["audio-url"] = "audio-url"
@@ -128,8 +164,26 @@ class AudioUrl:
 
 
 @dataclass(slots=True)
+class VideoUrl:
+    """A video, fetched as an image is."""
+
+    url: str
+    kind: Literal["video-url"] = "video-url"
+
+    @property
+    def media_type(self) -> VideoMediaType:
+        """The media type that the URL's ending stands for; `ValueError` for any other ending."""
+        return _media_type(self.url, VIDEO_TYPES, "a video")
+
+    @property
+    def format(self) -> VideoFormat:
+        """The short name of the media type, such as `mp4`; `ValueError` as for `media_type`."""
+        return VIDEO_FORMATS[self.media_type]
+
+
+@dataclass(slots=True)
 class DocumentUrl:
-    """A document that the model's service fetches by itself."""
+    """A document, fetched as an image is."""
 
     url: str
     kind: Literal["document-url"] = "document-url"
@@ -147,13 +201,13 @@ class DocumentUrl:
 
 @dataclass(slots=True)
 class BinaryContent:
-    """An image, a sound or a document as bytes; base64 in JSON."""
+    """An image, a sound, a video or a document as bytes; base64 in JSON."""
 
     # Here rather than on an adapter, so that every adapter that meets the class writes the same JSON.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     data: bytes
-    media_type: AudioMediaType | ImageMediaType | DocumentMediaType | str
+    media_type: AudioMediaType | ImageMediaType | VideoMediaType | DocumentMediaType | str
     kind: Literal["binary"] = "binary"
 
     @property
@@ -167,22 +221,30 @@ class BinaryContent:
         return self.media_type.startswith("image/")
 
     @property
+    def is_video(self) -> bool:
+        """Whether the media type is one of videos."""
+        return self.media_type.startswith("video/")
+
+    @property
     def is_document(self) -> bool:
         """Whether the media type is one of the known documents."""
         return _essence(self.media_type) in DOCUMENT_FORMATS
 
     @property
-    def format(self) -> ImageFormat | AudioFormat | DocumentFormat:
+    def format(self) -> ImageFormat | AudioFormat | VideoFormat | DocumentFormat:
         """The short name of the media type; `ValueError` if it is none of the known ones."""
         essence = _essence(self.media_type)
-        found = IMAGE_FORMATS.get(essence) or AUDIO_FORMATS.get(essence) or DOCUMENT_FORMATS.get(essence)
+        image_or_sound = IMAGE_FORMATS.get(essence) or AUDIO_FORMATS.get(essence)
+        found = image_or_sound or VIDEO_FORMATS.get(essence) or DOCUMENT_FORMATS.get(essence)
         if found is None:
             msg = f"no format is known for the media type {self.media_type!r}"
             raise ValueError(msg)
         return found
 
 
-UserContent: TypeAlias = str | Annotated[ImageUrl | AudioUrl | DocumentUrl | BinaryContent, Field(discriminator="kind")]
+MediaUrl: TypeAlias = ImageUrl | AudioUrl | VideoUrl | DocumentUrl
+"""Media by their address."""
+UserContent: TypeAlias = str | Annotated[MediaUrl | BinaryContent, Field(discriminator="kind")]
 """One piece of a user's prompt."""
 
 

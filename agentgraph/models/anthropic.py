@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from agentgraph.messages import ModelMessage, ModelResponse
+from agentgraph.messages import MediaUrl, ModelMessage, ModelResponse
 from agentgraph.model import ModelRequestParameters, StreamedResponse
 from agentgraph.models import check_allow_model_requests
 from agentgraph.providers import Provider, settle_provider
@@ -14,6 +14,7 @@ from agentgraph.providers.clients import AsyncClient
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
+from .anthropic_content import needs_bytes
 from .anthropic_reply import MessageReply, decode
 from .anthropic_request import encode, streamed
 from .anthropic_settings import AnthropicModelSettings, encode_headers
@@ -59,6 +60,7 @@ class AnthropicModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
         return decode(await fetch(self._ask(body, model_settings)), self._model_name)
 
@@ -70,9 +72,13 @@ class AnthropicModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
         async with event_stream(self._ask(streamed(body), model_settings)) as stream:
             yield StreamedReply(stream, MessageReply(self._model_name))
+
+    def _needs_bytes(self, item: MediaUrl) -> bool:
+        return needs_bytes(item)
 
     def _ask(self, body: JSON, settings: ModelSettings | None) -> Call:
         call = self._call("/v1/messages", body, settings)

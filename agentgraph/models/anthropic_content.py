@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from agentgraph.exceptions import UserError
-from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent
+from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, MediaUrl, UserContent, VideoUrl
 
+from .media import ending_type, may_be_text
 from .wire import JSON
 
-__all__ = ["user_blocks"]
+__all__ = ["needs_bytes", "user_blocks"]
 
 PDF = "application/pdf"
 
@@ -26,6 +27,18 @@ def user_blocks(content: str | Sequence[UserContent]) -> list[JSON]:
     return [block for item in items for block in _blocks(item)]
 
 
+def needs_bytes(item: MediaUrl) -> bool:
+    """Whether the service takes such media, but does not fetch this URL.
+
+    It fetches images and PDF documents, over https: https://platform.claude.com/docs/en/build-with-claude/pdf-support
+    """
+    if isinstance(item, AudioUrl | VideoUrl):
+        return False
+    # What ends in no known type is usually the address of a paper, and a PDF.
+    text = ending_type(item) is not None and may_be_text(item)
+    return text or not item.url.lower().startswith("https:")
+
+
 def _blocks(item: UserContent) -> list[JSON]:
     match item:
         case str():
@@ -38,6 +51,8 @@ def _blocks(item: UserContent) -> list[JSON]:
             return [_binary(item)]
         case AudioUrl():
             raise UserError(f"Anthropic's models take no audio ({item.url})")
+        case VideoUrl():
+            raise UserError(f"Anthropic's models take no video ({item.url})")
         case _:
             assert_never(item)
 

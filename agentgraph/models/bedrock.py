@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 
-from agentgraph.messages import ModelMessage, ModelResponse
+from agentgraph.messages import MediaUrl, ModelMessage, ModelResponse
 from agentgraph.model import ModelRequestParameters, StreamedResponse
 from agentgraph.models import check_allow_model_requests
 from agentgraph.providers import Provider, settle_provider
@@ -59,6 +59,7 @@ class BedrockConverseModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
         return decode(await fetch(self._call(self._path("converse"), body, model_settings)), self._model_name)
 
@@ -70,9 +71,13 @@ class BedrockConverseModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
         async with event_stream(self._call(self._path("converse-stream"), body, model_settings), FRAMES) as stream:
             yield StreamedReply(stream, ConverseReply(self._model_name))
+
+    def _needs_bytes(self, item: MediaUrl) -> bool:
+        return True  # it fetches from S3 alone
 
     def _path(self, verb: str) -> str:
         return f"/model/{quote(self._model_name, safe='')}/{verb}"

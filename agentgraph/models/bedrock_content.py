@@ -9,8 +9,9 @@ from itertools import count
 from typing import assert_never
 
 from agentgraph.exceptions import UserError
-from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent
+from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, MediaUrl, UserContent, VideoUrl
 
+from .media import ending_type
 from .wire import JSON
 
 __all__ = ["ContentEncoder"]
@@ -65,6 +66,8 @@ class ContentEncoder:
                 return [{"image": {"format": _format(item), "source": _stored(item)}}]
             case AudioUrl():
                 return [{"audio": {"format": _format(item), "source": _stored(item)}}]
+            case VideoUrl():
+                return [{"video": {"format": _video_format(item), "source": _stored(item)}}]
             case DocumentUrl():
                 return [self._document(_format(item), _stored(item))]
             case BinaryContent():
@@ -87,14 +90,18 @@ class ContentEncoder:
         return {"document": {"name": f"Document {next(self._numbers)}", "format": kind, "source": source}}
 
 
-def _format(item: ImageUrl | AudioUrl | DocumentUrl | BinaryContent) -> str:
+def _video_format(item: VideoUrl) -> str:
+    return VIDEO_FORMATS[ending_type(item) or _format(item)]
+
+
+def _format(item: MediaUrl | BinaryContent) -> str:
     try:
         return item.format
     except ValueError as error:
         raise UserError(f"Bedrock cannot take this content: {error}") from None
 
 
-def _stored(item: ImageUrl | AudioUrl | DocumentUrl) -> JSON:
+def _stored(item: MediaUrl) -> JSON:
     if not item.url.startswith(S3):
         raise UserError(f"Bedrock fetches from S3 alone (s3://…), not {item.url}: send the bytes as BinaryContent")
     return {"s3Location": {"uri": item.url}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from agentgraph.messages import ModelMessage, ModelResponse
+from agentgraph.messages import MediaUrl, ModelMessage, ModelResponse
 from agentgraph.model import ModelRequestParameters, StreamedResponse
 from agentgraph.models import check_allow_model_requests
 from agentgraph.providers import Provider
@@ -15,6 +15,7 @@ from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
 from .http import Call, event_stream, fetch
+from .openai_content import needs_bytes
 from .openai_reply import ChatReply, decode
 from .openai_request import encode, streamed
 from .openai_settings import profile_of
@@ -45,7 +46,7 @@ class ChatModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
-        call = self._asking(messages, model_settings, model_request_parameters, stream=False)
+        call = await self._asking(messages, model_settings, model_request_parameters, stream=False)
         return decode(await fetch(call), self._reply())
 
     @asynccontextmanager
@@ -56,11 +57,11 @@ class ChatModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
-        call = self._asking(messages, model_settings, model_request_parameters, stream=True)
+        call = await self._asking(messages, model_settings, model_request_parameters, stream=True)
         async with event_stream(call) as stream:
             yield StreamedReply(stream, self._reply())
 
-    def _asking(
+    async def _asking(
         self,
         messages: list[ModelMessage],
         settings: ModelSettings | None,
@@ -68,8 +69,12 @@ class ChatModel(ServedModel):
         *,
         stream: bool,
     ) -> Call:
+        messages = await self._with_media(messages, settings)
         body = encode(self._model_name, messages, settings, parameters, self._profile)
         return self._call(PATH, streamed(body, self._profile) if stream else body, settings)
+
+    def _needs_bytes(self, item: MediaUrl) -> bool:
+        return needs_bytes(item, self._profile)
 
     def _reply(self) -> ChatReply:
         return ChatReply(self._model_name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from agentgraph.messages import ModelMessage, ModelResponse
+from agentgraph.messages import MediaUrl, ModelMessage, ModelResponse
 from agentgraph.model import ModelRequestParameters, StreamedResponse
 from agentgraph.models import check_allow_model_requests
 from agentgraph.providers import Provider, settle_provider
@@ -17,6 +17,7 @@ from .cohere_reply import CohereReply, decode
 from .cohere_request import encode
 from .cohere_settings import CohereModelSettings
 from .http import event_stream, fetch
+from .media import may_be_text
 from .served import ServedModel
 from .streamed import StreamedReply
 
@@ -60,6 +61,7 @@ class CohereModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self.system)
         return decode(await fetch(self._call(PATH, body, model_settings)), self._model_name, self.system)
 
@@ -71,6 +73,10 @@ class CohereModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self.system)
         async with event_stream(self._call(PATH, {**body, "stream": True}, model_settings)) as stream:
             yield StreamedReply(stream, CohereReply(self._model_name, self.system))
+
+    def _needs_bytes(self, item: MediaUrl) -> bool:
+        return may_be_text(item)

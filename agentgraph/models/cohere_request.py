@@ -20,6 +20,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.settings import ModelSettings
@@ -110,7 +111,7 @@ def _content(item: UserContent) -> JSON:
             return {"type": "image_url", "image_url": {"url": item.url}}
         case BinaryContent():
             return _binary(item)
-        case AudioUrl() | DocumentUrl():
+        case AudioUrl() | VideoUrl() | DocumentUrl():
             raise UserError(f"Cohere takes images by URL, but not {item.url}: send the text of a document instead")
         case _:
             assert_never(item)

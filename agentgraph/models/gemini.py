@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from agentgraph.messages import ModelMessage, ModelResponse
+from agentgraph.messages import MediaUrl, ModelMessage, ModelResponse
 from agentgraph.model import ModelRequestParameters, StreamedResponse
 from agentgraph.models import check_allow_model_requests
 from agentgraph.providers import Provider, settle_provider
@@ -13,6 +13,7 @@ from agentgraph.providers.clients import AsyncClient
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
+from .gemini_content import is_fetched
 from .gemini_reply import GeminiReply, decode
 from .gemini_request import encode
 from .gemini_settings import GeminiModelSettings, GeminiSafetySettings
@@ -59,6 +60,7 @@ class GeminiModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self.system)
         answer = await fetch(self._call(self._path("generateContent"), body, model_settings))
         return decode(answer, self._model_name, self.system)
@@ -71,11 +73,15 @@ class GeminiModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self.system)
         async with event_stream(
             self._call(self._path("streamGenerateContent?alt=sse"), body, model_settings)
         ) as stream:
             yield StreamedReply(stream, GeminiReply(self._model_name, self.system))
+
+    def _needs_bytes(self, item: MediaUrl) -> bool:
+        return not is_fetched(item, self._model_name, self.system)
 
     def _path(self, verb: str) -> str:
         # Models that were tuned have a name with a folder of its own.

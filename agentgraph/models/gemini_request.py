@@ -5,14 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from typing import assert_never, cast
-from urllib.parse import urlsplit
 
-from agentgraph.exceptions import UserError
 from agentgraph.messages import (
-    AudioUrl,
-    BinaryContent,
-    DocumentUrl,
-    ImageUrl,
     ModelMessage,
     ModelResponse,
     ModelResponsePart,
@@ -21,7 +15,6 @@ from agentgraph.messages import (
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
-    UserContent,
     UserPromptPart,
 )
 from agentgraph.model import ModelRequestParameters, ToolDefinition
@@ -30,8 +23,9 @@ from agentgraph.settings import ModelSettings
 from .arguments import arguments_of
 from .choice import ToolChoice, tool_choice
 from .extra import with_extra_body
+from .gemini_content import VERTEX, content_of, is_since
 from .gemini_schema import gemini_schema
-from .gemini_settings import encode_settings, generation_of
+from .gemini_settings import encode_settings
 from .gemini_signatures import signature_of, signed
 from .service_blocks import with_service_blocks
 from .turns import Said, system_prompts, turns
@@ -39,9 +33,6 @@ from .wire import JSON
 
 __all__ = ["encode"]
 
-VERTEX = "google-vertex"
-OWN_FILES = ("https://generativelanguage.googleapis.com/", "gs://")
-OWN_VIDEOS = frozenset({"youtube.com", "www.youtube.com", "youtu.be"})
 STAND_IN = base64.b64encode(b"skip_thought_signature_validator").decode()
 """What Google documents for a call that another model made: https://ai.google.dev/gemini-api/docs/thought-signatures."""
 
@@ -94,7 +85,7 @@ def _said(part: Said, model_name: str, system: str) -> list[JSON]:
         case UserPromptPart(content=str(text)):
             return [{"text": text}]
         case UserPromptPart():
-            return [_content(item, model_name, system) for item in part.content]
+            return [content_of(item, model_name, system) for item in part.content]
         case ToolReturnPart():
             return [_answer(part, part.model_response_object())]
         case RetryPromptPart(tool_name=None):
@@ -112,7 +103,7 @@ def _answer(part: ToolReturnPart | RetryPromptPart, response: JSON) -> JSON:
 def _reply(reply: ModelResponse, model_name: str, system: str) -> list[JSON]:
     blocks = with_service_blocks(reply, system, _reply_part)
     call = next((block for block in blocks if "functionCall" in block), None)
-    if call is not None and "thoughtSignature" not in call and _is_since(model_name, (3, 0)):
+    if call is not None and "thoughtSignature" not in call and is_since(model_name, (3, 0)):
         call["thoughtSignature"] = STAND_IN
     return blocks
 
@@ -134,53 +125,17 @@ def _reply_part(part: ModelResponsePart) -> list[JSON]:
             assert_never(part)
 
 
-def _content(item: UserContent, model_name: str, system: str) -> JSON:
-    match item:
-        case str():
-            return {"text": item}
-        case BinaryContent():
-            return {"inlineData": {"mimeType": item.media_type, "data": base64.b64encode(item.data).decode()}}
-        case ImageUrl() | AudioUrl() | DocumentUrl():
-            return {"fileData": _file(item, model_name, system)}
-        case _:
-            assert_never(item)
-
-
-def _file(item: ImageUrl | AudioUrl | DocumentUrl, model_name: str, system: str) -> JSON:
-    uri = {"fileUri": item.url}
-    own = item.url.startswith(OWN_FILES) or urlsplit(item.url).hostname in OWN_VIDEOS
-    # https://ai.google.dev/gemini-api/docs/file-input-methods: images and documents, not by models before 2.5.
-    fetched = not isinstance(item, AudioUrl) and _is_since(model_name, (2, 5))
-    if not (own or system == VERTEX or fetched):
-        raise UserError(
-            f"{model_name!r} of {system!r} fetches no such URL ({item.url}): send the bytes as BinaryContent"
-        )
-    try:
-        return {"mimeType": item.media_type, **uri}
-    except ValueError as error:
-        if own:  # the service knows the type of what it holds
-            return uri
-        problem = str(error)
-    raise UserError(f"Gemini has to be told what a URL leads to: {problem}")
-
-
 def _tools(settings: ModelSettings, parameters: ModelRequestParameters, model_name: str, system: str) -> JSON:
     choice = tool_choice(settings, parameters)
     given: Mapping[str, object] = dict(settings)
     builtin = cast("list[JSON]", given.get("gemini_builtin_tools", []))  # cast: the type of that setting
     declared = [{"functionDeclarations": [_tool(tool) for tool in choice.tools]}] if choice.tools else []
     config: JSON = {"functionCallingConfig": _calling(choice)} if choice.mode != "auto" else {}
-    if builtin and declared and system != VERTEX and _is_since(model_name, (3, 0)):
+    if builtin and declared and system != VERTEX and is_since(model_name, (3, 0)):
         # Both kinds at once are refused without it: https://ai.google.dev/gemini-api/docs/tool-combination
         config["includeServerSideToolInvocations"] = True
     body: JSON = {"tools": [*builtin, *declared]} if builtin or declared else {}
     return {**body, "toolConfig": config} if config else body
-
-
-def _is_since(model_name: str, generation: tuple[int, int]) -> bool:
-    """Whether a model is of this generation or a later one; a name without one is that of the latest."""
-    own = generation_of(model_name)
-    return own is None or own >= generation
 
 
 def _calling(choice: ToolChoice) -> JSON:

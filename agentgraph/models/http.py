@@ -38,7 +38,7 @@ from agentgraph.providers.clients import cached_async_http_client
 
 from .sse import SSE, Event, Framing
 
-__all__ = ["Call", "EventStream", "cached_async_http_client", "event_stream", "fetch", "retry_after"]
+__all__ = ["Call", "EventStream", "cached_async_http_client", "close_response", "event_stream", "fetch", "retry_after"]
 
 MAX_BODY = 64 * 2**20
 """Bytes of an answer, decompressed, beyond which it is given up."""
@@ -140,7 +140,7 @@ class EventStream(AsyncIterator[Event]):
     async def close(self) -> None:
         """Close the connection unless it can be used again."""
         self._state = "closed"
-        await _close(self._response, self._events, self._source, self._bytes)
+        await close_response(self._response, self._events, self._source, self._bytes)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         while self._state == "open":
@@ -246,7 +246,7 @@ async def _collect(call: Call, response: httpx.Response) -> bytes:
     else:
         return b"".join(pieces)
     pieces.clear()
-    await _close(response, chunks)
+    await close_response(response, chunks)
     raise _too_long(call)
 
 
@@ -258,7 +258,7 @@ def _decoded(call: Call, body: bytes) -> str | UnexpectedModelBehavior:
         return _no_text(call, body)
 
 
-async def _close(response: httpx.Response, *readers: AsyncIterator[object]) -> None:
+async def close_response(response: httpx.Response, *readers: AsyncIterator[object]) -> None:
     """Close a response and run out what reads from it.
 
     Generators that are left suspended would be closed at some later time, on trio with a warning. Once the response is

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 
-from agentgraph.messages import BinaryContent
+from agentgraph.messages import BinaryContent, DocumentUrl, MediaUrl
 
-__all__ = ["data_url", "document_text"]
+__all__ = ["data_url", "document_text", "ending_type", "may_be_text"]
 
 
 def data_url(item: BinaryContent) -> str:
@@ -19,3 +19,16 @@ def document_text(item: BinaryContent) -> str | None:
     if not item.media_type.startswith("text/"):
         return None
     return f'<document media_type="{item.media_type}">\n{item.data.decode(errors="replace")}\n</document>'
+
+
+def ending_type(item: MediaUrl) -> str | None:
+    """The media type that a URL's ending stands for; None if it stands for none."""
+    try:
+        return item.media_type
+    except ValueError:
+        return None
+
+
+def may_be_text(item: MediaUrl) -> bool:
+    """Whether it is a document of text as far as its URL tells, which services take that take no other documents."""
+    return isinstance(item, DocumentUrl) and (ending_type(item) or "text/").startswith("text/")

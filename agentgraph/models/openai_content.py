@@ -6,13 +6,13 @@ import base64
 from typing import assert_never
 
 from agentgraph.exceptions import UserError
-from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, UserContent
+from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, MediaUrl, UserContent, VideoUrl
 from agentgraph.providers.services import ChatProfile
 
-from .media import data_url, document_text
+from .media import data_url, document_text, may_be_text
 from .wire import JSON
 
-__all__ = ["content_of", "format_of"]
+__all__ = ["content_of", "format_of", "needs_bytes"]
 
 
 def content_of(item: UserContent, profile: ChatProfile) -> JSON:
@@ -35,6 +35,23 @@ def content_of(item: UserContent, profile: ChatProfile) -> JSON:
         case AudioUrl() | DocumentUrl():
             noun = "audio" if isinstance(item, AudioUrl) else "documents"
             raise UserError(f"this service's chat takes no {noun} by URL ({item.url}): send the bytes as BinaryContent")
+        case VideoUrl():
+            raise UserError(f"this service's chat takes no video ({item.url})")
+        case _:
+            assert_never(item)
+
+
+def needs_bytes(item: MediaUrl, profile: ChatProfile) -> bool:
+    """Whether the service takes such media, but by their bytes alone."""
+    match item:
+        case ImageUrl():
+            return not profile.image_urls
+        case AudioUrl():
+            return profile.media == "files"
+        case DocumentUrl():
+            return profile.media == "files" or (profile.media == "images" and may_be_text(item))
+        case VideoUrl():
+            return False
         case _:
             assert_never(item)
 

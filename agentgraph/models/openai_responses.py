@@ -68,6 +68,7 @@ class OpenAIResponsesModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self._dialect)
         return decode(await fetch(self._call(PATH, body, model_settings)), self._model_name, self.system)
 
@@ -79,6 +80,7 @@ class OpenAIResponsesModel(ServedModel):
         model_request_parameters: ModelRequestParameters,
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
+        messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self._dialect)
         async with event_stream(self._call(PATH, {**body, "stream": True}, model_settings)) as stream:
             yield StreamedReply(stream, ResponsesReply(self._model_name, self.system))

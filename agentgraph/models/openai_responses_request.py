@@ -24,6 +24,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.providers.services import ChatProfile, SystemRole
@@ -174,6 +175,8 @@ def _content(item: UserContent) -> JSON:
             return _binary(item)
         case AudioUrl():
             raise UserError(f"OpenAI's Responses take no audio ({item.url})")
+        case VideoUrl():
+            raise UserError(f"OpenAI's Responses take no video ({item.url})")
         case _:
             assert_never(item)
 

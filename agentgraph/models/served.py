@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from agentgraph.messages import MediaUrl, ModelMessage
 from agentgraph.model import Model
 from agentgraph.providers import Provider
 from agentgraph.settings import ModelSettings
 
+from .downloads import with_downloads
 from .http import Call
 from .wire import JSON
 
@@ -30,6 +32,14 @@ class ServedModel(Model):
     @property
     def base_url(self) -> str:
         return self._provider.base_url
+
+    async def _with_media(self, messages: list[ModelMessage], settings: ModelSettings | None) -> list[ModelMessage]:
+        """The conversation with all media that the service does not fetch by itself as bytes."""
+        return await with_downloads(messages, settings, self._needs_bytes)
+
+    def _needs_bytes(self, item: MediaUrl) -> bool:
+        """Whether the service takes such media but does not fetch this URL; a protocol says when."""
+        return False
 
     def _call(self, path: str, body: JSON, settings: ModelSettings | None) -> Call:
         """The request of a body to a path of the protocol."""

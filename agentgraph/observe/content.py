@@ -29,6 +29,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 
 __all__ = ["Content", "arguments", "input_messages", "jsonable", "output_messages", "request_content"]
@@ -149,13 +150,24 @@ def _piece(piece: UserContent) -> JSON:
             return _link("image", piece.url)
         case AudioUrl():
             return _link("audio", piece.url)
+        case VideoUrl():
+            return _link("video", piece.url)
         case DocumentUrl():
             return _link("document", piece.url)
         case BinaryContent():
-            modality = "image" if piece.is_image else "audio" if piece.is_audio else "document"
-            return {"type": "blob", "modality": modality, "mime_type": piece.media_type, "size": len(piece.data)}
+            return {
+                "type": "blob",
+                "modality": _modality(piece),
+                "mime_type": piece.media_type,
+                "size": len(piece.data),
+            }
         case _ as never:  # pyright: ignore[reportUnnecessaryComparison] - the closed union is held by assert_never
             assert_never(never)
+
+
+def _modality(piece: BinaryContent) -> str:
+    kind = piece.media_type.partition("/")[0]
+    return kind if kind in {"image", "audio", "video"} else "document"
 
 
 def _text(content: str) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ from anyio.lowlevel import RunVar
 from httpx import AsyncClient
 from pydantic import SecretStr
 
-__all__ = ["AsyncClient", "HeaderAuth", "cached_async_http_client"]
+__all__ = ["AsyncClient", "HeaderAuth", "cached_async_http_client", "download_client"]
 
 Key = tuple[str, float, float]
 MAX_CONNECTIONS = 1000
@@ -76,6 +76,16 @@ def cached_async_http_client(*, provider: str = "", timeout: float = 600, connec
     return client
 
 
+def download_client(timeout: float, connect: float = 5) -> AsyncClient:
+    """A client for one download, to be closed: it shares nothing with others and asks no proxy of the environment.
+
+    Args:
+        timeout: seconds without any progress before a request is given up.
+        connect: seconds for a connection to be made.
+    """
+    return _make_client(timeout, connect, trust_env=False)
+
+
 def _of_this_loop() -> _Clients | None:
     try:
         clients = _clients.get(None)
@@ -93,7 +103,7 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _make_client(seconds: float, connect: float) -> AsyncClient:
+def _make_client(seconds: float, connect: float, *, trust_env: bool = True) -> AsyncClient:
     return AsyncClient(
         # Waiting for a free connection is waiting for our own requests, each of which has its limits: no limit.
         timeout=httpx.Timeout(seconds, connect=connect, pool=None),
@@ -101,6 +111,7 @@ def _make_client(seconds: float, connect: float) -> AsyncClient:
         headers={"user-agent": f"agentgraph/{_version()}"},
         follow_redirects=False,
         verify=_tls(),
+        trust_env=trust_env,
     )
 
 

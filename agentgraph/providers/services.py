@@ -36,6 +36,8 @@ class ChatProfile:
     """Whether the user may speak right after a tool has; otherwise the model says a word in between."""
     media: Literal["files", "urls", "images"] = "files"
     """How audio and documents are sent: as files, as addresses (which may hold the bytes), or not at all."""
+    image_urls: bool = True
+    """Whether images are fetched by the service; otherwise we download them."""
     seed: Literal["seed", "random_seed"] = "seed"
     """The field of the seed."""
     refused: frozenset[str] = frozenset()
@@ -136,14 +138,16 @@ SERVICES: Mapping[str, Service] = {
         base_url="https://api.moonshot.ai/v1",
         key="MOONSHOT_API_KEY",
         # https://platform.moonshot.ai/docs/api/tool-use: `required` is not among the choices.
-        chat=ChatProfile(tool_choice_required=False, effort=None, thinking_back="reasoning_content"),
+        # https://platform.moonshot.ai/docs/guide/use-kimi-vision-model: images by their bytes alone.
+        chat=ChatProfile(tool_choice_required=False, image_urls=False, effort=None, thinking_back="reasoning_content"),
     ),
     "ollama": Service(
         base_url="http://localhost:11434/v1",
         key="OLLAMA_API_KEY",
         key_required=False,
         base_url_variable="OLLAMA_BASE_URL",
-        chat=ChatProfile(thinking_back="reasoning"),
+        # https://docs.ollama.com/api/openai-compatibility: images by their bytes alone.
+        chat=ChatProfile(image_urls=False, thinking_back="reasoning"),
     ),
     "openrouter": Service(
         base_url="https://openrouter.ai/api/v1",

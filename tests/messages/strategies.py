@@ -20,6 +20,7 @@ from agentgraph.messages import (
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
+    VideoUrl,
 )
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -34,6 +35,7 @@ json_objects = st.dictionaries(texts, json_values, max_size=3)
 media = (
     st.builds(ImageUrl, texts)
     | st.builds(AudioUrl, texts)
+    | st.builds(VideoUrl, texts)
     | st.builds(DocumentUrl, texts)
     | st.builds(BinaryContent, st.binary(max_size=20), texts)
 )

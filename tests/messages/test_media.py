@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl
+from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,14 @@ def test_an_audio_url_tells_its_type_by_its_ending(ending: str, media_type: str)
     assert (url.media_type, url.format) == (media_type, ending)
 
 
+@pytest.mark.parametrize("ending", ["mp4", "webm", "mov", "mkv", "flv", "mpeg", "wmv", "3gp"])
+def test_a_video_url_and_its_bytes_agree_on_the_format(ending: str) -> None:
+    url = VideoUrl(f"https://example.com/a.{ending}")
+    content = BinaryContent(b"", url.media_type)
+    assert url.format == content.format == ending
+    assert content.is_video
+
+
 @pytest.mark.parametrize("ending", ["pdf", "txt", "csv", "docx", "xlsx", "html", "md", "xls", "doc"])
 def test_a_document_url_and_its_bytes_agree_on_the_format(ending: str) -> None:
     url = DocumentUrl(f"https://example.com/a.{ending}")
@@ -35,7 +43,7 @@ def test_a_document_url_and_its_bytes_agree_on_the_format(ending: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://example.com/cat", "https://example.com/?f=cat.png", "https://png", "cat.bmp"])
 def test_an_unknown_ending_is_an_error_that_names_the_way_out(url: str) -> None:
-    for kind in (ImageUrl, AudioUrl, DocumentUrl):
+    for kind in (ImageUrl, AudioUrl, VideoUrl, DocumentUrl):
         with pytest.raises(ValueError, match="BinaryContent"):
             _ = kind(url).media_type
 
@@ -57,7 +65,7 @@ def test_binary_content_tells_what_it_is(
 
 
 def test_an_unknown_media_type_has_no_format() -> None:
-    content = BinaryContent(b"x", "video/mp4")
+    content = BinaryContent(b"x", "application/zip")
     assert not content.is_document
-    with pytest.raises(ValueError, match="video/mp4"):
+    with pytest.raises(ValueError, match="application/zip"):
         _ = content.format

@@ -48,6 +48,12 @@ def json_reply(body: object, status: int = 200, **headers: str) -> Reply:
     return Reply((json.dumps(body).encode(),), status, {"content-type": "application/json", **named})
 
 
+def file_reply(data: bytes, media_type: str = "", *, status: int = 200, **headers: str) -> Reply:
+    """A file, without a media type unless one is given."""
+    kind = {"content-type": media_type} if media_type else {}
+    return Reply((data,) if data else (), status, {**kind, **headers})
+
+
 def event_reply(*events: object, done: bool = True, cut: bool = False, stall: bool = False) -> Reply:
     """A stream of one chunk an event; what is no text is written as JSON."""
     texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
@@ -146,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self._answer(self._service.take(Received(self.path, headers, self.rfile.read(length))))
+
+    do_GET = do_POST  # noqa: N815 - the name that the standard library looks for
 
     @property
     def _service(self) -> LocalServer:

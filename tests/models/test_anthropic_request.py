@@ -24,6 +24,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.models.anthropic_request import encode
@@ -171,6 +172,7 @@ def test_images_and_documents_are_sent_as_bytes_or_as_addresses() -> None:
     "content",
     [
         AudioUrl("https://e.com/a.mp3"),
+        VideoUrl("https://e.com/a.mp4"),
         DocumentUrl("https://e.com/a.docx"),
         BinaryContent(b"x", "video/mp4"),
         BinaryContent(b"x", "image/tiff"),

@@ -24,6 +24,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.models.bedrock_request import encode
@@ -143,6 +144,7 @@ def test_media_may_lie_in_a_bucket() -> None:
         {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://b/x.png"}}}}
     ]
     assert said(AudioUrl("s3://b/x.mp3"))[0]["audio"]["format"] == "mp3"
+    assert said(VideoUrl("s3://b/x.3gp"))[0]["video"]["format"] == "three_gp"
     assert said(DocumentUrl("s3://b/x.pdf"))[0]["document"]["format"] == "pdf"
 
 
@@ -152,6 +154,7 @@ def test_media_may_lie_in_a_bucket() -> None:
         AudioUrl("https://e.com/a.mp3"),
         DocumentUrl("https://e.com/a.docx"),
         ImageUrl("s3://b/x"),
+        VideoUrl("s3://b/x"),
         BinaryContent(b"x", "image/tiff"),
         BinaryContent(b"x", "application/zip"),
     ],

@@ -20,6 +20,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.model import ModelRequestParameters
 from agentgraph.models.cohere_request import encode
@@ -100,6 +101,7 @@ def test_images_and_documents_that_are_text_are_sent() -> None:
     "content",
     [
         AudioUrl("https://example.com/a.mp3"),
+        VideoUrl("https://example.com/a.mp4"),
         DocumentUrl("https://example.com/a.pdf"),
         BinaryContent(b"x", "video/mp4"),
         BinaryContent(b"x", "application/pdf"),

@@ -21,6 +21,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.model import ModelRequestParameters
 from agentgraph.models.gemini_request import STAND_IN, encode
@@ -151,6 +152,7 @@ def test_the_service_fetches_images_and_documents() -> None:
     ("item", "model_name"),
     [
         (AudioUrl("https://example.com/a.mp3"), GEMINI_3),
+        (VideoUrl("https://example.com/a.mp4"), GEMINI_3),
         (ImageUrl("https://example.com/a.png"), "gemini-2.0-flash"),
         (DocumentUrl("https://example.com/a"), GEMINI_3),
     ],

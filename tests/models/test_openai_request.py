@@ -20,6 +20,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.models.openai_request import encode, streamed
@@ -99,6 +100,7 @@ def test_audio_is_named_by_its_format() -> None:
     "content",
     [
         AudioUrl("https://example.com/a.mp3"),
+        VideoUrl("https://example.com/a.mp4"),
         DocumentUrl("https://example.com/a.pdf"),
         BinaryContent(b"x", "video/mp4"),
         BinaryContent(b"x", "audio/flac"),

@@ -21,6 +21,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.model import ModelRequestParameters
 from agentgraph.models.openai_responses import OpenAIResponsesModelSettings
@@ -92,7 +93,9 @@ def test_documents_are_sent_by_address_or_whole(content: UserContent, block: JSO
     assert body(ModelRequest([UserPromptPart([content])]))["input"][0]["content"] == [block]
 
 
-@pytest.mark.parametrize("content", [AudioUrl("https://h/a.mp3"), BinaryContent(b"x", "video/mp4")])
+@pytest.mark.parametrize(
+    "content", [AudioUrl("https://h/a.mp3"), VideoUrl("https://h/a.mp4"), BinaryContent(b"x", "video/mp4")]
+)
 def test_what_the_protocol_cannot_take_is_the_callers_mistake(content: UserContent) -> None:
     with pytest.raises(UserError, match="OpenAI's Responses take"):
         body(ModelRequest([UserPromptPart([content])]))

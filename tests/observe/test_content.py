@@ -23,6 +23,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserContent,
     UserPromptPart,
+    VideoUrl,
 )
 from agentgraph.observe.content import arguments, input_messages, jsonable, output_messages
 
@@ -53,9 +54,11 @@ def test_a_prompt_is_told_piece_by_piece() -> None:
         "Look",
         ImageUrl("https://e.com/a.png"),
         AudioUrl("https://e.com/a.mp3"),
+        VideoUrl("https://e.com/a.mp4"),
         DocumentUrl("https://e.com/a.pdf"),
         BinaryContent(b"123", "image/png"),
         BinaryContent(b"12", "audio/wav"),
+        BinaryContent(b"", "video/mp4"),
         BinaryContent(b"1", "application/pdf"),
     ]
     (message,) = input_messages([ModelRequest([UserPromptPart(pieces)])])
@@ -63,9 +66,11 @@ def test_a_prompt_is_told_piece_by_piece() -> None:
         text("Look"),
         {"type": "uri", "modality": "image", "uri": "https://e.com/a.png"},
         {"type": "uri", "modality": "audio", "uri": "https://e.com/a.mp3"},
+        {"type": "uri", "modality": "video", "uri": "https://e.com/a.mp4"},
         {"type": "uri", "modality": "document", "uri": "https://e.com/a.pdf"},
         {"type": "blob", "modality": "image", "mime_type": "image/png", "size": 3},
         {"type": "blob", "modality": "audio", "mime_type": "audio/wav", "size": 2},
+        {"type": "blob", "modality": "video", "mime_type": "video/mp4", "size": 0},
         {"type": "blob", "modality": "document", "mime_type": "application/pdf", "size": 1},
     ]
 
