@@ -199,7 +199,7 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
 async def _note_used(ctx: AgentContext[Any], position: int, used: Usage) -> None:
     """Note what a call has used that did not end, for the attempt that makes it again."""
     with suppress(StoreError, RunFenced):  # what ended the call is what the caller must hear of
-        await ctx.journal.note(JournalKind.DONE, *_noted(position), to_json(used))
+        await ctx.journal.note(JournalKind.NOTED, *_noted(position), to_json(used))
 
 
 def _spent(ctx: AgentContext[Any], position: int) -> Usage:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic_core import to_json
 
@@ -19,12 +19,15 @@ from .lifecycle import Event, Status
 from .lineage import lineage
 from .node import End
 from .questions import Question
-from .store import OPENING, Commit, JournalRecord, NewRun, RunRecord, Settlement, StepRecord, Store
+from .store import OPENING, ROOT, Commit, JournalKind, JournalRecord, NewRun, RunRecord, Settlement, StepRecord, Store
 
 __all__ = ["MAX_ATTEMPTS", "Ended", "Recorder", "RunInfo", "Turn", "claim", "create"]
 
 MAX_ATTEMPTS = 5
-"""After so many attempts of one step a process that is lost once more gives the run up as failed."""
+"""A step that has lost so many processes gives its run up as failed."""
+
+_LOST = "agentgraph: processes lost"
+"""The key of the note that counts them."""
 
 _BACK = {Status.FAILED: Event.FAIL, Status.CANCELLED: Event.CANCEL, Status.WAITING: Event.WAIT}
 """How a run that was claimed, and cannot go on, becomes again what it was; else it is released."""
@@ -181,6 +184,22 @@ class Recorder:
         self.ledger = restored.ledger
         return restored, await self.store.calls(run_id)
 
+    async def count_loss(self, calls: Sequence[JournalRecord]) -> tuple[int, list[JournalRecord]]:
+        """Note that one more process was lost over the pending step: how many that makes, and the journal with it.
+
+        An attempt that waited, failed or was given up in good order is none of them.
+
+        Raises:
+            RunFenced, StoreError: it is not written.
+        """
+        noted = next((row for row in calls if row.kind is JournalKind.NOTED and row.key == _LOST), None)
+        lost = 1 + (0 if noted is None else int(noted.value))
+        row = JournalRecord(
+            seq=self.record.seq, branch=ROOT, key=_LOST, kind=JournalKind.NOTED, digest="", value=to_json(lost)
+        )
+        await shielded(self.write_journal(row))
+        return lost, [*(each for each in calls if each is not noted), row]
+
     async def write_journal(self, row: JournalRecord) -> None:
         """Write what happened inside the pending step."""
         await self.store.journal(self.record.run_id, self.record.epoch, row)
@@ -233,17 +252,22 @@ async def claim(
     record = await shielded(store.claim(seen.run_id, options))
     recorder = Recorder(store, codec.ledger(), record, usage_of, attempt=record.attempt, usage=record.usage)
     recorder.held = record.status is Status.RUNNING
-    if recorder.held and record.attempt > MAX_ATTEMPTS and seen.status is Status.RUNNING:
-        problem = f"step {record.seq} ({record.pending}) lost its process, and was attempted {MAX_ATTEMPTS} times"
-        await recorder.settle(Event.FAIL, problem)
-        raise RunNotResumable(
-            seen.run_id, [f"{problem}; it counts as failed now, and resuming it once more tries again"]
-        )
     try:
+        calls = await store.calls(seen.run_id) if recorder.held else []
+        if recorder.held and seen.status is Status.RUNNING:  # before it is read: that may be what a process dies of
+            lost, calls = await recorder.count_loss(calls)
+            if lost >= MAX_ATTEMPTS:
+                await _give_up(recorder, lost)
         restored = codec.restore(seen.run_id, await lineage(store, record), record.state)
-        calls = await store.calls(seen.run_id) if recorder.held else ()
     except BaseException:
         await recorder.settle(_BACK.get(seen.status, Event.RELEASE), seen.error)
         raise
     recorder.ledger = restored.ledger
     return recorder, restored, calls
+
+
+async def _give_up(recorder: Recorder, lost: int) -> NoReturn:
+    record = recorder.record
+    problem = f"step {record.seq} ({record.pending}) has lost its process {lost} times"
+    await recorder.settle(Event.FAIL, problem)
+    raise RunNotResumable(record.run_id, [f"{problem}; it counts as failed now, and resuming it once more tries again"])

@@ -141,6 +141,8 @@ class JournalKind(StrEnum):
     """It waits for an answer; `value` is the question."""
     ANSWERED = "answered"
     """`value` is the answer; the step has not seen it yet, or has not ended since."""
+    NOTED = "noted"
+    """No call: `value` is something about the attempts of the step, such as how many lost their process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,13 +90,20 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         return outcome
 
     async def end(self, error: BaseException | None = None) -> None:
-        """Give the run up if it is still held: released, or failed by an error, or cancelled by a cancellation."""
+        """Give the run up if it is still held: released, or failed by an error, or cancelled by a cancellation.
+
+        Raises:
+            RunCancelled: a run below this one was cancelled, and so is this one.
+        """
         if self.status is not Status.RUNNING:
             return
         if error is None:
             await self._settle(Event.RELEASE, None)
         elif isinstance(error, RunWaiting) and self.recorder is not None:
             await self._end_waiting(self.recorder, error)
+        elif isinstance(error, RunCancelled) and (error.run_id or "").startswith(f"{self.ctx.run_id}/"):
+            await self.cancel()
+            raise RunCancelled(self.ctx.run_id) from error
         elif isinstance(error, Exception):
             await self._fail(error)
         else:

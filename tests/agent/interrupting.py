@@ -42,12 +42,12 @@ class Interrupting:
     writes: int = field(default=0, init=False)
     kept: set[str] = field(default_factory=set[str], init=False)
     """The idempotency keys of calls whose outcome was written, inside a step or with it."""
-    committed: set[int] = field(default_factory=set[int], init=False)
+    committed: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]], init=False)
 
     def knows(self, key: str) -> bool:
         """Whether the outcome of the call with this idempotency key was written."""
-        _, seq, _ = key.split("/")
-        return key in self.kept or int(seq) in self.committed
+        run_id, seq, _ = key.rsplit("/", 2)
+        return key in self.kept or (run_id, int(seq)) in self.committed
 
     async def _write(self, write: Callable[[], Awaitable[T]]) -> T:
         self.writes += 1
@@ -69,7 +69,7 @@ class Interrupting:
 
     async def commit(self, commit: Commit) -> Status:
         async def write() -> Status:
-            self.committed.add(commit.step.seq)
+            self.committed.add((commit.run_id, commit.step.seq))
             return await self.store.commit(commit)
 
         return await self._write(write)

@@ -69,6 +69,7 @@ def test_whoever_goes_on_can_be_killed_at_any_write_too(
 ) -> None:
     story = Story.at(workers, job.folder / "story", replace(job, door=door))
     crashes = 0
-    while (last := story.tell(Moment("after", 2))).exit == -signal.SIGKILL:
+    # The first two writes of a process that takes over say that it does, and that another one was lost.
+    while (last := story.tell(Moment("after", 3))).exit == -signal.SIGKILL:
         crashes += 1
     assert (last.ended, story.found.steps) == (unkilled[door].ending.said, unkilled[door].ending.stored)

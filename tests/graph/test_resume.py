@@ -19,6 +19,7 @@ from agentgraph.graph import (
     Status,
     StepRecord,
     Store,
+    fork,
 )
 from agentgraph.graph.recorder import MAX_ATTEMPTS
 from agentgraph.stores import MemoryStore
@@ -81,11 +82,35 @@ async def test_a_step_that_loses_its_process_again_and_again_fails_the_run(memor
         execution = await Scheduler(memory).resume(tally, await memory.load("r"), None)
         assert execution.ctx.attempt == attempt
         await memory.aclose()
-    with pytest.raises(RunNotResumable, match=r"step 0 \(Add\) lost its process, and was attempted 5 times; it counts"):
+    with pytest.raises(RunNotResumable, match=r"step 0 \(Add\) has lost its process 5 times; it counts"):
         await tally.run(resume="r", store=memory)
     record = await memory.load("r")
-    assert (record.status, record.error) == (Status.FAILED, "step 0 (Add) lost its process, and was attempted 5 times")
+    assert (record.status, record.error) == (Status.FAILED, "step 0 (Add) has lost its process 5 times")
     assert (await tally.run(resume="r", store=memory)).output == "again 3"
+    assert await memory.calls("r") == []
+
+
+async def test_only_attempts_that_lost_their_process_count(memory: MemoryStore) -> None:
+    await begun(memory)
+    for _ in range(MAX_ATTEMPTS):
+        for _ in range(2):
+            with pytest.raises(KeyError):
+                await tally.run(resume="r", deps=failing(1, KeyError()), store=memory)
+        async with tally.iter(resume="r", store=memory):
+            pass
+        await Scheduler(memory).resume(tally, await memory.load("r"), None)
+        await memory.aclose()
+    with pytest.raises(RunNotResumable, match="has lost its process 5 times"):
+        await tally.run(resume="r", store=memory)
+
+
+async def test_a_fork_begins_to_count_anew(memory: MemoryStore) -> None:
+    await begun(memory)
+    for _ in range(MAX_ATTEMPTS - 1):
+        await Scheduler(memory).resume(tally, await memory.load("r"), None)
+        await memory.aclose()
+    await fork(memory, await memory.load("r"), "fork")
+    assert await memory.calls("fork") == []
 
 
 async def test_a_step_may_fail_as_often_as_it_is_resumed(memory: MemoryStore) -> None:
