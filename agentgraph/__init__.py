@@ -34,7 +34,9 @@ __all__ = [
     "ModelRequestNode",
     "ModelRetry",
     "ModelSettings",
+    "NativeResult",
     "PostgresStore",
+    "PromptedResult",
     "RunBusy",
     "RunCancelled",
     "RunContext",
@@ -108,6 +110,7 @@ if TYPE_CHECKING:
     from .format import format_as_xml
     from .graph import End
     from .messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, VideoUrl
+    from .result import NativeResult, PromptedResult
     from .settings import ModelSettings
     from .stores import MemoryStore, PostgresStore, SQLiteStore, open_store
     from .tools import Tool
@@ -129,7 +132,9 @@ else:
         "MemoryStore": "stores",
         "ModelRequestNode": "agent",
         "ModelSettings": "settings",
+        "NativeResult": "result",
         "PostgresStore": "stores",
+        "PromptedResult": "result",
         "RunContext": "context",
         "SQLiteStore": "stores",
         "StreamedRunResult": "agent",

@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from agentgraph.exceptions import UserError
 from agentgraph.messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
-__all__ = ["Model", "ModelRequestParameters", "StreamedResponse", "ToolDefinition"]
+__all__ = ["Model", "ModelRequestParameters", "ResultFormat", "StreamedResponse", "ToolDefinition"]
 
 
 @dataclass(slots=True)
@@ -34,6 +34,21 @@ class ToolDefinition:
     """The key that a result which is no object was put under; None if it is an object itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class ResultFormat:
+    """The JSON that the text of a reply has to be to end the run."""
+
+    mode: Literal["native", "prompted"]
+    """Who sees to it: the service, by its own mode for that; or nobody, the model was told in the instructions."""
+    name: str
+    """What it is called: letters, digits, `_` and `-`."""
+    json_schema: dict[str, Any]  # Any: JSON
+    """A JSON schema whose type is object."""
+    description: str | None = None
+    outer_key: str | None = None
+    """The key that a result which is no object was put under; None if it is an object itself."""
+
+
 @dataclass(slots=True)
 class ModelRequestParameters:
     """What the model may do in its reply."""
@@ -44,6 +59,14 @@ class ModelRequestParameters:
     """Whether text may be the end of the run."""
     result_tools: list[ToolDefinition] = field(default_factory=list[ToolDefinition])
     """Tools that it calls to end the run, the arguments being the result."""
+    result_format: ResultFormat | None = None
+    """The JSON that text has to be to end the run; None: any text may, if text may at all."""
+
+    @property
+    def native_format(self) -> ResultFormat | None:
+        """The JSON that the service has to hold the reply to, if that is how the result is asked for."""
+        asked = self.result_format
+        return asked if asked is not None and asked.mode == "native" else None
 
 
 class StreamedResponse(ABC):

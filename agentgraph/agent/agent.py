@@ -17,7 +17,7 @@ from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
 from agentgraph.naming import variable_name
-from agentgraph.result import ResultSchema
+from agentgraph.result import ResultSchema, ResultType, data_type
 from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool
 
@@ -50,7 +50,8 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
 
     Args:
         model: the model, by name or as an object; None: each run has to give one.
-        result_type: what a run ends with; `str` by default.
+        result_type: what a run ends with, in a `NativeResult` or `PromptedResult` if it is to be asked for as JSON;
+            `str` by default.
         deps_type: the type of `deps`, for type checkers alone.
         options: see `AgentOptions`.
 
@@ -64,7 +65,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         self,
         model: Model | KnownModelName | str | None = None,
         *,
-        result_type: type[ResultT] | None = None,
+        result_type: ResultType[ResultT] | None = None,
         deps_type: type[DepsT] | None = None,
         **options: Unpack[AgentOptions[DepsT]],
     ) -> None:
@@ -73,16 +74,18 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         self.name = settings.name
         self.end_strategy: EndStrategy = settings.end_strategy
         self.model_settings = settings.model_settings
-        self.result_type = cast("type[ResultT]", str if result_type is None else result_type)
+        # cast: what is left out is ResultT's default
+        asked = cast("ResultType[ResultT]", str if result_type is None else result_type)
+        self.result_type = data_type(asked)
         self.deps_type = NoneType if deps_type is None else deps_type
         self.instrument = settings.instrument
         self._settings = settings
-        super().__init__(settings.system_prompt, self._schema(self.result_type))
+        super().__init__(settings.system_prompt, self._schema(asked))
         for tool in settings.tools:
             self._add_tool(tool if _is_tool(tool) else Tool(tool))
         self._override = Override[DepsT]()
         self._own_store: Store | None = None
-        self._setups: dict[Hashable, tuple[ResultSchema[Any], Any]] = {}
+        self._setups: dict[Hashable, tuple[ResultSchema[Any], Any, Any]] = {}
 
     @overload
     async def run(
@@ -90,7 +93,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
     ) -> AgentRunResult[ResultT]: ...
     @overload
     async def run(
-        self, user_prompt: Prompt | None = None, *, result_type: type[T], **options: Unpack[RunOptions[DepsT]]
+        self, user_prompt: Prompt | None = None, *, result_type: ResultType[T], **options: Unpack[RunOptions[DepsT]]
     ) -> AgentRunResult[T]: ...
     @spelled_out(RunOptions, RUN_DEFAULTS)
     async def run(
@@ -115,7 +118,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
     ) -> AgentRunResult[ResultT]: ...
     @overload
     def run_sync(
-        self, user_prompt: Prompt | None = None, *, result_type: type[T], **options: Unpack[RunOptions[DepsT]]
+        self, user_prompt: Prompt | None = None, *, result_type: ResultType[T], **options: Unpack[RunOptions[DepsT]]
     ) -> AgentRunResult[T]: ...
     @spelled_out(RunOptions, RUN_DEFAULTS)
     def run_sync(
@@ -131,7 +134,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
     ) -> AbstractAsyncContextManager[StreamedRunResult[DepsT, ResultT]]: ...
     @overload
     def run_stream(
-        self, user_prompt: Prompt | None = None, *, result_type: type[T], **options: Unpack[RunOptions[DepsT]]
+        self, user_prompt: Prompt | None = None, *, result_type: ResultType[T], **options: Unpack[RunOptions[DepsT]]
     ) -> AbstractAsyncContextManager[StreamedRunResult[DepsT, T]]: ...
     @spelled_out(RunOptions, RUN_DEFAULTS)
     @asynccontextmanager
@@ -156,7 +159,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
     ) -> AbstractAsyncContextManager[AgentRun[DepsT, ResultT]]: ...
     @overload
     def iter(
-        self, user_prompt: Prompt | None = None, *, result_type: type[T], **options: Unpack[RunOptions[DepsT]]
+        self, user_prompt: Prompt | None = None, *, result_type: ResultType[T], **options: Unpack[RunOptions[DepsT]]
     ) -> AbstractAsyncContextManager[AgentRun[DepsT, T]]: ...
     @spelled_out(RunOptions, RUN_DEFAULTS)
     @asynccontextmanager
@@ -210,7 +213,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         if result_type is not None and self._validators:
             raise UserError("a run of its own result type cannot use the agent's result validators: make another agent")
         settings = self._settings
-        result, graph = self._asked_for(self.result_type if result_type is None else result_type)
+        result, graph = self._asked_for(result_type)
         check_names(self._tools, result)
         return RunSetup(
             graph=graph,
@@ -231,11 +234,11 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         # A schema and its graph are made once for each result type.
         key = _key(result_type)
         if key not in self._setups:
-            result = self._result if result_type is self.result_type else self._schema(result_type)
-            self._setups[key] = result, agent_graph(result_type)
-        return self._setups[key]
+            result = self._result if result_type is None else self._schema(result_type)
+            self._setups[key] = result, agent_graph(result.result_type), result_type
+        return self._setups[key][:2]
 
-    def _schema(self, result_type: type[T]) -> ResultSchema[T]:
+    def _schema(self, result_type: ResultType[T]) -> ResultSchema[T]:
         return ResultSchema.build(result_type, self._settings.result_tool_name, self._settings.result_tool_description)
 
     def _store(self) -> Store:
@@ -259,7 +262,9 @@ def _is_tool(tool: Tool[Any] | Callable[..., Any]) -> TypeIs[Tool[Any]]:
 def _key(kind: Any) -> Hashable:
     try:
         hash(kind)
-    except TypeError:  # `Annotated` with something that cannot be hashed; its schema keeps it alive, and so its id
+    except (
+        TypeError
+    ):  # `Annotated` with something that cannot be hashed; it is kept alive beside its schema, and so its id
         return id(kind)
     hashable: Hashable = kind
     return hashable

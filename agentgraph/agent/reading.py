@@ -25,7 +25,7 @@ def read_result(schema: ResultSchema[Any], reply: ModelResponse, *, partial: boo
     """The result in `reply`, None if there is none; with `partial`, as far as it is there.
 
     Raises:
-        ValidationError: the arguments of a result tool do not fit (pydantic's).
+        ValidationError: the arguments of a result tool, or the JSON of the text, do not fit (pydantic's).
         ModelRetry: a validator of the result's type refuses them.
     """
     calls = [part for part in reply.parts if isinstance(part, ToolCallPart)]
@@ -33,7 +33,9 @@ def read_result(schema: ResultSchema[Any], reply: ModelResponse, *, partial: boo
         if call.tool_name in schema.tool_names:
             return Accepted(schema.validate_call(call, partial=partial))
     text = reply_text(reply)
-    return Accepted(text) if text and schema.allow_text and not calls else None
+    if not text or calls or not schema.takes_text:
+        return None
+    return Accepted(schema.validate_text(text, partial=partial))
 
 
 def reply_text(reply: ModelResponse) -> str:

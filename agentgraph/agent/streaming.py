@@ -99,7 +99,7 @@ class AgentStream(Generic[DepsT, ResultT]):
         Result validators are not called: they see the result once, when the reply is handled.
 
         Raises:
-            ValidationError: the whole reply calls a result tool with arguments that do not fit (pydantic's).
+            ValidationError: the result that the whole reply holds does not fit (pydantic's).
             ModelRetry: a validator of the result's type refuses them.
         """
         schema = self._ctx.deps.result
@@ -132,7 +132,7 @@ class AgentStream(Generic[DepsT, ResultT]):
     def _possible_result(self, event: ModelResponseStreamEvent) -> FinalResultEvent | None:
         result = self._ctx.deps.result
         match event:
-            case PartStartEvent(part=TextPart()) if result.allow_text:
+            case PartStartEvent(part=TextPart()) if result.takes_text:
                 return FinalResultEvent(None, None)
             case PartStartEvent(part=ToolCallPart() as call) if call.tool_name in result.tool_names:
                 return FinalResultEvent(call.tool_name, call.tool_call_id)

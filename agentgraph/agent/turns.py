@@ -17,6 +17,7 @@ from agentgraph.usage import Usage
 from .answers import tell_requests
 from .config import AgentContext, RunConfig, run_context
 from .events import RequestStarted, emitted_request
+from .instructions import instructed
 from .state import FinalResult
 
 __all__ = ["Prepared", "Turn", "begin_request", "end_request", "failing", "request_reply"]
@@ -121,8 +122,10 @@ async def begin_request(ctx: AgentContext[Any], request: ModelRequest) -> Prepar
         state.run_step += 1
     config.limits.check_before_request(state.usage)
     functions = await prepare(config.toolbox.tools, run_context(ctx), state.tool_retries)
-    parameters = ModelRequestParameters(functions, config.result.allow_text, config.result.tools)
-    return Prepared(state.message_history, parameters)
+    result = config.result
+    parameters = ModelRequestParameters(functions, result.takes_text, result.tools, result.format)
+    instructions = None if result.form is None else result.form.instructions
+    return Prepared(instructed(state.message_history, instructions), parameters)
 
 
 def end_request(ctx: AgentContext[Any], reply: ModelResponse, usage: Usage) -> ModelResponse:

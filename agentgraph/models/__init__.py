@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agentgraph.exceptions import UserError
-from agentgraph.model import Model, ModelRequestParameters, StreamedResponse, ToolDefinition
+from agentgraph.model import Model, ModelRequestParameters, ResultFormat, StreamedResponse, ToolDefinition
 
 from .infer import infer_model
 from .names import KnownModelName
@@ -20,6 +20,7 @@ __all__ = [
     "KnownModelName",
     "Model",
     "ModelRequestParameters",
+    "ResultFormat",
     "StreamedResponse",
     "ToolDefinition",
     "cached_async_http_client",

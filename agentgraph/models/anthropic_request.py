@@ -26,6 +26,7 @@ from .call_ids import fitted_id
 from .choice import ToolChoice, tool_choice
 from .claude import Redacted, can_demand_calls, claude_profile, is_own_thought
 from .extra import with_extra_body
+from .result_schema import bounded_schema, no_json_mode
 from .service_blocks import with_service_blocks
 from .turns import Said, system_prompts, turns
 from .wire import JSON
@@ -49,7 +50,14 @@ def encode(
         UserError: the protocol cannot express a content or a setting.
     """
     settings = settings or {}
-    fields = encode_settings(settings, claude_profile(model_name))
+    profile = claude_profile(model_name)
+    fields = encode_settings(settings, profile)
+    wanted = parameters.native_format
+    if wanted is not None:
+        if not profile.json_schema:
+            raise no_json_mode(model_name)
+        output = {"type": "json_schema", "schema": bounded_schema(wanted.json_schema)}
+        fields["output_config"] = {**fields.get("output_config", {}), "format": output}
     body = {
         "model": model_name,
         "messages": _messages(messages, model_name, settings),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from pydantic_core import to_json
+
 from agentgraph.messages import (
     ModelMessage,
     ModelResponse,
@@ -28,6 +30,7 @@ from .call_ids import fitted_id
 from .choice import ToolChoice, tool_choice
 from .claude import Redacted, can_demand_calls, is_own_thought
 from .extra import with_extra_body
+from .result_schema import bounded_schema, no_json_mode
 from .service_blocks import with_service_blocks
 from .turns import Said, system_prompts, turns
 from .wire import JSON
@@ -59,9 +62,21 @@ def encode(
         "messages": _messages(messages if tools else [_without_calls(each) for each in messages], model_name, settings),
         **({"system": [*system, *cache_point(settings, "system")]} if system else {}),
         **({"toolConfig": tools} if tools else {}),
+        **_result_format(model_name, parameters),
         **fields,
     }
     return with_extra_body(body, settings)
+
+
+def _result_format(model_name: str, parameters: ModelRequestParameters) -> JSON:
+    wanted = parameters.native_format
+    if wanted is None:
+        return {}
+    if not bedrock_profile(model_name).json_schema:
+        raise no_json_mode(model_name)
+    schema = {"name": wanted.name, "schema": to_json(bounded_schema(wanted.json_schema)).decode()}
+    described = schema if wanted.description is None else {**schema, "description": wanted.description}
+    return {"outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": described}}}}
 
 
 def _messages(messages: Sequence[ModelMessage], model_name: str, settings: ModelSettings) -> list[JSON]:

@@ -60,6 +60,8 @@ FIELDS: Mapping[str, str] = {
 }
 NO_CHOICE = ("meta.", "cohere.", "ai21.", "pixtral")
 """Models, by parts of their names, that refuse `toolChoice`."""
+NO_JSON_SCHEMA = ("amazon.", "meta.", "cohere.", "ai21.", "pixtral")
+"""Models that cannot be held to a schema: https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html"""
 CHOICE_BY_NAME = ("claude", "amazon.nova")
 """Models that can be made to call one tool: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolChoice.html"""
 
@@ -76,6 +78,8 @@ class BedrockProfile:
     """Whether a call of some tool can be demanded."""
     choice_by_name: bool = False
     """Whether the call of one tool can be demanded."""
+    json_schema: bool = True
+    """Whether there is a mode for JSON that follows a schema."""
 
 
 def bedrock_profile(model_name: str) -> BedrockProfile:
@@ -83,6 +87,7 @@ def bedrock_profile(model_name: str) -> BedrockProfile:
     return BedrockProfile(
         tool_choice=not any(part in model_name for part in NO_CHOICE),
         choice_by_name=any(part in model_name for part in CHOICE_BY_NAME),
+        json_schema=claude_profile(model_name).json_schema and not any(part in model_name for part in NO_JSON_SCHEMA),
     )
 
 

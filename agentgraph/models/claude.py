@@ -1,7 +1,7 @@
 """What Claude models take, wherever they are served.
 
 The rules follow the version in the name. They are those of https://docs.anthropic.com/en/docs/build-with-claude, pages
-"extended thinking", "adaptive thinking" and "effort", and of the model overview.
+"extended thinking", "adaptive thinking", "effort" and "structured outputs", and of the model overview.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class ClaudeProfile:
     """Whether thinking can be left to the model, with an effort."""
     sampling: bool = True
     """Whether temperature and its like are taken."""
+    json_schema: bool = True
+    """Whether there is a mode for JSON that follows a schema."""
     max_tokens: int = 32_000
     """The bound of a reply where the caller sets none."""
 
@@ -64,8 +66,9 @@ OTHERS = ClaudeProfile(max_tokens=8192)
 """Models of other makers, which some services offer by Anthropic's protocol."""
 NEWEST = ClaudeProfile(budgets=False, efforts=True, sampling=False)
 PROFILES = (
-    ((3, 5), ClaudeProfile(budgets=False, max_tokens=4096)),
-    ((3, 7), ClaudeProfile(budgets=False, max_tokens=8192)),
+    ((3, 5), ClaudeProfile(budgets=False, json_schema=False, max_tokens=4096)),
+    ((3, 7), ClaudeProfile(budgets=False, json_schema=False, max_tokens=8192)),
+    ((4, 1), ClaudeProfile(json_schema=False)),
     ((4, 6), ClaudeProfile()),
     ((4, 7), ClaudeProfile(efforts=True)),
 )

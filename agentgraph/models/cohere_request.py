@@ -30,6 +30,7 @@ from .cohere_settings import encode_settings
 from .extra import with_extra_body
 from .media import data_url, document_text
 from .origin import made_by
+from .result_schema import no_json_mode
 from .turns import Said, system_prompts, turns
 from .wire import JSON
 
@@ -61,9 +62,19 @@ def encode(
         ],
         "stream": False,
         **_tools(settings, parameters),
+        **_result_format(model_name, parameters),
         **encode_settings(settings, model_name),
     }
     return with_extra_body(body, settings)
+
+
+def _result_format(model_name: str, parameters: ModelRequestParameters) -> JSON:
+    wanted = parameters.native_format
+    if wanted is None:
+        return {}
+    if parameters.function_tools:  # https://docs.cohere.com/reference/chat, `response_format`
+        raise no_json_mode(model_name, "follows no schema while it has tools")
+    return {"response_format": {"type": "json_object", "json_schema": wanted.json_schema}}
 
 
 def _said(part: Said) -> list[JSON]:

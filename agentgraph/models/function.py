@@ -13,7 +13,7 @@ from typing import TypeAlias
 from agentgraph.exceptions import UserError
 from agentgraph.messages import ModelMessage, ModelResponse, ModelResponseStreamEvent, ReplyBuilder
 from agentgraph.messages.parts import now_utc
-from agentgraph.model import Model, ModelRequestParameters, StreamedResponse, ToolDefinition
+from agentgraph.model import Model, ModelRequestParameters, ResultFormat, StreamedResponse, ToolDefinition
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
@@ -34,6 +34,8 @@ class AgentInfo:
     result_tools: list[ToolDefinition]
     """Tools that the reply may call to end the run."""
     model_settings: ModelSettings | None
+    result_format: ResultFormat | None = None
+    """The JSON that text has to be to end the run; None: any text may, if text may at all."""
 
 
 @dataclass(slots=True)
@@ -177,7 +179,13 @@ class _StreamedPieces(StreamedResponse):
 
 
 def _info(settings: ModelSettings | None, parameters: ModelRequestParameters) -> AgentInfo:
-    return AgentInfo(parameters.function_tools, parameters.allow_text_result, parameters.result_tools, settings)
+    return AgentInfo(
+        parameters.function_tools,
+        parameters.allow_text_result,
+        parameters.result_tools,
+        settings,
+        parameters.result_format,
+    )
 
 
 def _is_reply(reply: object) -> bool:

@@ -17,7 +17,7 @@ from agentgraph.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from agentgraph.model import ModelRequestParameters, ToolDefinition
+from agentgraph.model import ModelRequestParameters, ResultFormat, ToolDefinition
 from agentgraph.settings import ModelSettings
 
 from .arguments import arguments_of
@@ -27,6 +27,7 @@ from .gemini_content import VERTEX, content_of, is_since
 from .gemini_schema import gemini_schema
 from .gemini_settings import encode_settings
 from .gemini_signatures import signature_of, signed
+from .result_schema import no_json_mode
 from .service_blocks import with_service_blocks
 from .turns import Said, system_prompts, turns
 from .wire import JSON
@@ -56,11 +57,22 @@ def encode(
         body |= {"systemInstruction": {"parts": prompts}} if prompts else {}
         body |= _tools(settings, parameters, model_name, system)
     body |= encode_settings(settings, model_name)
+    wanted = parameters.native_format
+    if wanted is not None:
+        if "tools" in body and not is_since(model_name, (3, 0)):
+            raise no_json_mode(model_name, "follows no schema while it has tools")
+        body["generationConfig"] = {**body.get("generationConfig", {}), **_result_format(wanted)}
     whole = with_extra_body(body, settings)
     generation = whole.get("generationConfig")
     if isinstance(generation, dict):  # where most of the fields are: those of the settings stay
         whole["generationConfig"] = {**body.get("generationConfig", {}), **cast("JSON", generation)}
     return whole
+
+
+def _result_format(wanted: ResultFormat) -> JSON:
+    told = {"title": wanted.name, **({} if wanted.description is None else {"description": wanted.description})}
+    schema = {**gemini_schema(wanted.json_schema), **told}
+    return {"responseMimeType": "application/json", "responseJsonSchema": schema}
 
 
 def _contents(messages: Sequence[ModelMessage], model_name: str, system: str) -> list[JSON]:

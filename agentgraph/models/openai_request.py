@@ -27,6 +27,7 @@ from .choice import ToolChoice, tool_choice
 from .extra import with_extra_body
 from .openai_content import content_of
 from .openai_settings import encode_settings
+from .result_schema import named_schema, no_json_mode
 from .turns import one_by_one
 from .wire import JSON
 
@@ -51,6 +52,7 @@ def encode(
         "messages": _messages(messages, profile),
         "stream": False,
         **_tools(settings, parameters, profile),
+        **_result_format(model_name, parameters, profile),
         **encode_settings(settings, profile),
     }
     return with_extra_body(body, settings)
@@ -159,6 +161,15 @@ def _tools(settings: ModelSettings, parameters: ModelRequestParameters, profile:
         tools = choice.allowed
     fields: JSON = {"tools": [_tool(tool) for tool in tools], "tool_choice": wire_choice}
     return fields | {name: settings[name] for name in ("parallel_tool_calls",) if name in settings}
+
+
+def _result_format(model_name: str, parameters: ModelRequestParameters, profile: ChatProfile) -> JSON:
+    wanted = parameters.native_format
+    if wanted is None:
+        return {}
+    if not profile.json_schema:
+        raise no_json_mode(model_name)
+    return {"response_format": {"type": "json_schema", "json_schema": named_schema(wanted)}}
 
 
 def demand(choice: ToolChoice, profile: ChatProfile) -> str | JSON:

@@ -37,6 +37,7 @@ from .openai_content import format_of
 from .openai_request import demand
 from .openai_responses_settings import OpenAIResponsesModelSettings, encode_settings
 from .origin import made_by
+from .result_schema import named_schema
 from .service_blocks import with_service_blocks
 from .turns import one_by_one
 from .wire import JSON
@@ -79,6 +80,9 @@ def encode(
         **_tools(settings, parameters, dialect.profile),
         **encode_settings(settings, dialect.profile),
     }
+    wanted = parameters.native_format
+    if wanted is not None:
+        body["text"] = {**body.get("text", {}), "format": {"type": "json_schema", **named_schema(wanted)}}
     return with_extra_body(body, settings)
 
 

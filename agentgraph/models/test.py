@@ -19,7 +19,7 @@ from agentgraph.messages import (
     ToolCallPart,
     ToolReturnPart,
 )
-from agentgraph.model import Model, ModelRequestParameters, StreamedResponse, ToolDefinition
+from agentgraph.model import Model, ModelRequestParameters, ResultFormat, StreamedResponse, ToolDefinition
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
@@ -40,7 +40,8 @@ class TestModel(Model):
     Args:
         call_tools: The names of the tools to call, or all.
         custom_result_text: The answer as text.
-        custom_result_args: The answer as the value of the result tool's arguments, without an outer `response`.
+        custom_result_args: The answer as the value of the result tool's arguments, or as the JSON that is asked for,
+            without an outer `response`.
         seed: Shifts the made-up values, and chooses the result tool and the members of unions.
     """
 
@@ -127,12 +128,22 @@ class TestModel(Model):
             if not parameters.allow_text_result:
                 raise UserError("TestModel has a custom_result_text, but the agent takes no text as result")
             return TextPart(self.custom_result_text)
+        if parameters.result_format is not None:
+            return self._json(parameters.result_format)
         result_tools = parameters.result_tools
         if self.custom_result_args is not None and not result_tools:
             raise UserError("TestModel has custom_result_args, but the agent has no result tool")
         if result_tools and (self.custom_result_args is not None or not parameters.allow_text_result):
             return self._result(result_tools[self.seed % len(result_tools)])
         return TextPart(_returns(messages))
+
+    def _json(self, wanted: ResultFormat) -> TextPart:
+        value = self.custom_result_args
+        if value is None:
+            value = self._made_up(wanted.json_schema, "a result")
+        elif wanted.outer_key is not None:
+            value = {wanted.outer_key: value}
+        return TextPart(to_json(value).decode())
 
     def _result(self, tool: ToolDefinition) -> ToolCallPart:
         args = self.custom_result_args
@@ -145,11 +156,13 @@ class TestModel(Model):
         return ToolCallPart(tool.name, args if isinstance(args, str) else to_json(args).decode())
 
     def _call(self, tool: ToolDefinition) -> ToolCallPart:
+        return ToolCallPart(tool.name, self._made_up(tool.parameters_json_schema, f"arguments of {tool.name!r}"))
+
+    def _made_up(self, schema: dict[str, Any], what: str) -> Any:  # Any: JSON
         try:
-            args: Any = made_up(tool.parameters_json_schema, self.seed)  # Any: JSON
+            return made_up(schema, self.seed)
         except UserError as error:
-            raise UserError(f"TestModel cannot make up arguments of {tool.name!r}: {error}") from error
-        return ToolCallPart(tool.name, args)
+            raise UserError(f"TestModel cannot make up {what}: {error}") from error
 
 
 def _returns(messages: list[ModelMessage]) -> str:

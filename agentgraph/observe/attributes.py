@@ -44,6 +44,7 @@ def model_attributes(model: Model, operation: str) -> Attributes:
 def request_attributes(request: RequestStarted) -> Attributes:
     """How the model is asked."""
     settings: ModelSettings = request.settings or {}
+    text = request.parameters.allow_text_result and request.parameters.result_format is None
     told: dict[str, Value | None] = {
         "gen_ai.request.max_tokens": settings.get("max_tokens"),
         "gen_ai.request.temperature": settings.get("temperature"),
@@ -52,7 +53,7 @@ def request_attributes(request: RequestStarted) -> Attributes:
         "gen_ai.request.presence_penalty": settings.get("presence_penalty"),
         "gen_ai.request.frequency_penalty": settings.get("frequency_penalty"),
         "gen_ai.request.stop_sequences": settings.get("stop_sequences"),
-        "gen_ai.output.type": "text" if request.parameters.allow_text_result else "json",
+        "gen_ai.output.type": "text" if text else "json",
     }
     return {name: value for name, value in told.items() if value is not None}
 

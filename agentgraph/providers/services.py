@@ -52,6 +52,8 @@ class ChatProfile:
     """The same by patterns that names of models hold; the first that fits wins over `effort`."""
     thinking_back: Literal["reasoning_content", "reasoning", "reasoning_details", "content"] | None = None
     """The field that earlier thinking is sent back in; None: it is left out."""
+    json_schema: bool = True
+    """Whether there is a mode for JSON that follows a schema."""
     stream_usage: bool = True
     """Whether a stream reports usage only if asked to."""
 
@@ -87,7 +89,8 @@ SERVICES: Mapping[str, Service] = {
         key="DEEPSEEK_API_KEY",
         # A turn with tool calls is refused if its thinking does not come back with it:
         # https://api-docs.deepseek.com/guides/thinking_mode
-        chat=ChatProfile(effort="thinking", thinking_back="reasoning_content"),
+        # and JSON follows no schema: https://api-docs.deepseek.com/guides/json_mode
+        chat=ChatProfile(effort="thinking", thinking_back="reasoning_content", json_schema=False),
     ),
     "fireworks": Service(
         base_url="https://api.fireworks.ai/inference/v1",
@@ -172,8 +175,11 @@ SERVICES: Mapping[str, Service] = {
     "zai": Service(
         base_url="https://api.z.ai/api/paas/v4",
         key="ZAI_API_KEY",
-        # https://docs.z.ai/guides/capabilities/function-calling: `auto` is the only choice.
-        chat=ChatProfile(tool_choice_required=False, effort="thinking", thinking_back="reasoning_content"),
+        # https://docs.z.ai/guides/capabilities/function-calling: `auto` is the only choice. Nor does JSON follow a
+        # schema: https://docs.z.ai/guides/capabilities/struct-output
+        chat=ChatProfile(
+            tool_choice_required=False, effort="thinking", thinking_back="reasoning_content", json_schema=False
+        ),
     ),
 }
 """Every service by the name it goes by in model names."""

@@ -9,7 +9,7 @@ from typing import Annotated, Union, get_args, get_origin
 
 from agentgraph.calling import meant
 
-__all__ = ["members", "tool_names", "type_name"]
+__all__ = ["free_name", "members", "tool_names", "type_name"]
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -33,7 +33,7 @@ def tool_names(base: str, types: Sequence[object]) -> Sequence[str]:
     names = list[str]()
     for position, one in enumerate(types, start=1):
         name = f"{base}_{_NOT_IN_NAMES.sub('_', type_name(one)).strip('_')}"
-        names.append(_free(name, position, names))
+        names.append(free_name(name, position, names))
     return names
 
 
@@ -45,7 +45,8 @@ def type_name(kind: object) -> str:
     return name
 
 
-def _free(name: str, position: int, taken: Sequence[str]) -> str:
+def free_name(name: str, position: int, taken: Sequence[str]) -> str:
+    """The name, or with the position after it if that is taken."""
     free = name
     while free in taken:
         free, position = f"{name}_{position}", position + 1

@@ -1,4 +1,4 @@
-"""How a result is asked for: as text, by a tool, or by one tool for each member of a union."""
+"""How a result is asked for: as text, by a tool, by one tool for each member of a union, or as JSON in the text."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from typing_extensions import TypeVar
 from agentgraph.calling import SchemaError, call_json, describe, refusal, typed_dict
 from agentgraph.exceptions import ModelRetry, UserError
 from agentgraph.messages import ToolCallPart
-from agentgraph.model import ToolDefinition
+from agentgraph.model import ResultFormat, ToolDefinition
 
+from .json_text import WRAP_KEY, JsonForm, json_form
 from .members import members, tool_names, type_name
+from .modes import NativeResult, PromptedResult, ResultType
 from .verdicts import Accepted, Rejected
 
 __all__ = ["ResultSchema"]
@@ -23,8 +25,6 @@ __all__ = ["ResultSchema"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-WRAP_KEY = "response"
-"""Holds a result that is no object by itself, since the arguments of a call are one."""
 NO_WORDS = "Gives the final result, which ends the conversation."
 
 
@@ -53,19 +53,26 @@ class ResultSchema(Generic[T]):
     tools: list[ToolDefinition]
     """The tools that take a result; none if only text does."""
     by_tool: Mapping[str, _Member]
+    form: JsonForm[T] | None = None
+    """How text that is JSON is read, if that is how the result is asked for; then text is no result, and no tool is."""
 
     @staticmethod
-    def build(result_type: type[R], name: str = "final_result", description: str | None = None) -> ResultSchema[R]:
+    def build(
+        result_type: ResultType[R], name: str = "final_result", description: str | None = None
+    ) -> ResultSchema[R]:
         """Find out how `result_type` is asked for.
 
         Args:
-            result_type: any type that pydantic knows; a union is asked for by a tool a member, `str` by text.
+            result_type: any type that pydantic knows; a union is asked for by a tool a member, `str` by text. Or one
+                that is marked to be asked for as JSON.
             name: the name of the result tool; members of a union have theirs appended.
             description: told to the model beside what the type's docstring says.
 
         Raises:
-            UserError: a member has no JSON schema; all such members are listed.
+            UserError: a member has no JSON schema; all such members are listed. Or text is asked for as JSON.
         """
+        if isinstance(result_type, NativeResult | PromptedResult):
+            return ResultSchema(result_type.result_type, False, [], {}, json_form(result_type))
         found = members(result_type)
         kinds = [kind for kind in found if kind is not str]
         described, problems = list[_Member](), list[str]()
@@ -87,6 +94,16 @@ class ResultSchema(Generic[T]):
     def tool_names(self) -> frozenset[str]:
         """The names of `tools`."""
         return frozenset(self.by_tool)
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether text can end the run: as the result, or as the JSON that it is in."""
+        return self.allow_text or self.form is not None
+
+    @property
+    def format(self) -> ResultFormat | None:
+        """The JSON that the text has to be."""
+        return None if self.form is None else self.form.format
 
     @cached_property
     def adapter(self) -> TypeAdapter[T]:
@@ -116,12 +133,29 @@ class ResultSchema(Generic[T]):
         return value
 
     def read_text(self, text: str) -> Accepted[T] | Rejected:
-        """The result that a text gives: itself, where text is allowed."""
+        """The result that a text gives: itself, where text is allowed, or the one that it holds as JSON."""
+        if self.form is not None:
+            try:
+                return Accepted(self.validate_text(text))
+            except (ValidationError, ModelRetry) as problem:
+                return Rejected(refusal(problem, None))
         if self.allow_text:
             result: Any = text  # Any: allow_text means that T includes str
             return Accepted(result)
         names = ", ".join(self.by_tool)
         return Rejected(refusal(ModelRetry(f"Text is not accepted as the result. Give it by calling: {names}."), None))
+
+    def validate_text(self, text: str, *, partial: bool = False) -> T:
+        """The result in a text that can end the run, for those who want the error.
+
+        Raises:
+            ValidationError: it is no JSON, or JSON that does not fit (pydantic's).
+            ModelRetry: a validator of the type refused it.
+        """
+        if self.form is not None:
+            return self.form.read(text, partial=partial)
+        result: Any = text  # Any: `allow_text` means that T includes str
+        return result  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,4 +221,4 @@ async def outcome(door: Door, agent: AnyAgent, prompt: str | None, **options: An
 
 
 def _takes_text(agent: AnyAgent) -> bool:
-    return "str" in str(agent.result_type)
+    return agent.result_type is str or "str |" in str(agent.result_type)

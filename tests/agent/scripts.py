@@ -11,7 +11,7 @@ import anyio
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from agentgraph import Agent, ModelRetry, RunContext, Usage, UsageLimits
+from agentgraph import Agent, ModelRetry, NativeResult, PromptedResult, RunContext, Usage, UsageLimits
 from agentgraph.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
 from agentgraph.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
@@ -31,12 +31,16 @@ class Pair:
     right: str
 
 
+EITHER: Any = Point | Pair
 RESULT_TYPES: dict[str, Any] = {  # Any: unions are no types to a checker
     "text": str,
     "number": int,
     "point": Point,
     "point or pair": Point | Pair,
     "text or point": str | Point,
+    "native point": NativeResult(Point),
+    "native either": NativeResult(EITHER),
+    "prompted numbers": PromptedResult(list[int]),
 }
 
 
@@ -65,6 +69,12 @@ class Script:
                 return ToolCallPart("final_result", '{"response": 4}', "last")
             case "point":
                 return ToolCallPart("final_result", {"x": 4}, "last")
+            case "native point":
+                return TextPart('{"x": 4}')
+            case "native either":
+                return TextPart('{"response": {"kind": "Pair", "data": {"left": "l", "right": "r"}}}')
+            case "prompted numbers":
+                return TextPart('```json\n{"response": [1, 2]}\n```')
             case "point or pair":
                 return ToolCallPart("final_result_Pair", {"left": "l", "right": "r"}, "last")
             case _:
@@ -172,6 +182,17 @@ number_args = st.one_of(
 )
 call_ids = st.sampled_from([None, "a", "b", "c"])
 texts = st.sampled_from(["", "Hello", "Hello to you", "bad", "13", "two\n\nparagraphs"]).map(TextPart)
+json_texts = st.sampled_from(
+    [
+        '{"x": 1}',
+        '{"x": 13, "y": 2}',
+        '{"response": [1, 2, 3]}',
+        'Here: ```json\n{"response": [13]}\n```',
+        '{"response": {"kind": "Pair", "data": {"left": "a", "right": "b"}}}',
+        '{"response": {"kind": "Point", "data": {"x": "bad"}}}',
+        '{"x"',
+    ]
+).map(TextPart)
 thoughts = st.just(ThinkingPart("Let me see"))
 function_calls = st.builds(
     ToolCallPart, st.sampled_from(["double", "picky", "spend", "double", "picky", "nowhere"]), number_args, call_ids
@@ -199,7 +220,9 @@ result_calls = st.builds(
 @st.composite
 def replies(draw: st.DrawFn) -> tuple[ModelResponsePart, ...]:
     """Mostly calls, so that runs last; one tool at most raises, for which of two is first is nobody's promise."""
-    parts: list[ModelResponsePart] = list(draw(st.lists(texts | thoughts, max_size=2)))
+    parts: list[ModelResponsePart] = list(draw(st.lists(texts | json_texts | thoughts, max_size=2)))
+    if draw(st.integers(0, 4)) == 0:
+        return tuple(parts)
     parts += draw(st.lists(function_calls, max_size=4))
     if draw(st.integers(0, 9)) == 0:
         parts.append(draw(broken_calls))

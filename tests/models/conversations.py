@@ -27,7 +27,7 @@ from agentgraph.messages import (
     UserContent,
     UserPromptPart,
 )
-from agentgraph.model import ModelRequestParameters, ToolDefinition
+from agentgraph.model import ModelRequestParameters, ResultFormat, ToolDefinition
 from agentgraph.settings import ModelSettings
 from tests.shared_data import shared
 
@@ -44,8 +44,7 @@ class Conversation:
 
 
 def conversations() -> dict[str, Conversation]:
-    """All that this library can express; the service's own JSON schema mode is not among that yet."""
-    read = [_conversation(row) for row in _rows("conversations") if row.get("output", {}).get("mode") != "json_schema"]
+    read = map(_conversation, _rows("conversations"))
     return {conversation.name: conversation for conversation in read}
 
 
@@ -66,6 +65,7 @@ def _conversation(row: JSON) -> Conversation:
         [_tool(tool) for tool in row.get("tools", [])],
         output.get("allow_text", True),
         [_tool(tool) for tool in output.get("tools", [])],
+        ResultFormat("native", output["name"], output["schema"]) if output.get("mode") == "json_schema" else None,
     )
     messages = _messages(row["messages"], row.get("instructions"))
     return Conversation(row["name"], messages, settings, parameters, row.get("stream", False))

@@ -71,8 +71,8 @@ def test_requests_are_those_of_the_reference_client() -> None:
         assert ours(conversations()[name], row["model"]) == adapted(name, row["request"]["json"]), name
 
 
-def test_every_reference_but_the_native_json_mode_is_covered() -> None:
-    assert references("anthropic").keys() - conversations().keys() == {"output_json_schema"}
+def test_every_reference_is_covered() -> None:
+    assert references("anthropic").keys() - conversations().keys() == set()
 
 
 def test_what_the_reference_client_refuses_we_refuse() -> None:

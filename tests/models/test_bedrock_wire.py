@@ -91,8 +91,8 @@ def test_thoughts_of_another_model_are_left_out() -> None:
     assert encode(row["model"], messages, conversation.settings, conversation.parameters) == reference
 
 
-def test_every_reference_but_the_native_json_mode_is_covered() -> None:
-    assert references("bedrock").keys() - conversations().keys() == {"output_json_schema"}
+def test_every_reference_is_covered() -> None:
+    assert references("bedrock").keys() - conversations().keys() == set()
     assert references("bedrock_nova").keys() - conversations().keys() == set()
 
 

@@ -21,10 +21,10 @@ OLD, BUDGETS, BOTH, NEW = (
 @pytest.mark.parametrize(
     ("name", "profile"),
     [
-        ("claude-3-opus-latest", ClaudeProfile(budgets=False, max_tokens=4096)),
+        ("claude-3-opus-latest", ClaudeProfile(budgets=False, json_schema=False, max_tokens=4096)),
         ("claude-3-5-sonnet-20241022", OLD),
-        ("us.anthropic.claude-3-7-sonnet-20250219-v1:0", BUDGETS),
-        ("claude-sonnet-4-20250514", BUDGETS),
+        ("us.anthropic.claude-3-7-sonnet-20250219-v1:0", ClaudeProfile(json_schema=False)),
+        ("claude-sonnet-4-20250514", ClaudeProfile(json_schema=False)),
         ("claude-opus-4-1", BUDGETS),
         ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", BUDGETS),
         ("us.anthropic.claude-sonnet-4-6", BOTH),

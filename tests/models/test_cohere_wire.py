@@ -14,6 +14,7 @@ from tests.models.conversations import Conversation, conversations, references
 JSON = dict[str, Any]  # Any: JSON
 
 RETRY = "city: Field required\n\nPlease fix the errors and try again."
+SCHEMA = "output_json_schema"
 IMAGES = {"image_url", "two_images_between_text"}
 """The reference client knows no images here; the service has models that do."""
 REFUSED = {"pdf_bytes", "audio_bytes"}
@@ -49,16 +50,18 @@ def adapted(name: str, reference: JSON) -> JSON:
 def test_requests_are_those_of_the_reference_client() -> None:
     known = references("cohere")
     for name, conversation in conversations().items():
-        if name not in IMAGES | REFUSED:
+        if name not in IMAGES | REFUSED | {SCHEMA}:
             row = known[name]
             assert ours(conversation, row["model"]) == adapted(name, row["request"]["json"]), name
 
 
 def test_what_the_reference_refuses_is_refused_but_for_images() -> None:
     known = conversations()
-    assert set(known) - set(references("cohere")) == IMAGES | REFUSED
+    assert set(known) - set(references("cohere")) == IMAGES | REFUSED | {SCHEMA}
     for name in REFUSED:
         with pytest.raises(UserError, match="Cohere takes images and text"):
             ours(known[name], "command-a-03-2025")
+    # https://docs.cohere.com/v2/docs/structured-outputs
+    assert ours(known[SCHEMA], "command-a-03-2025")["response_format"]["type"] == "json_object"
     [message] = ours(known["image_url"], "command-a-vision-07-2025")["messages"]
     assert message["content"][1] == {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}

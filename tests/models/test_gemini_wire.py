@@ -92,5 +92,5 @@ def test_requests_are_those_of_the_reference_client() -> None:
         assert ours(conversation, row["model"]) == adapted(name, row["request"]["json"]), name
 
 
-def test_every_reference_but_the_native_json_mode_is_covered() -> None:
-    assert set(references("google")) - set(conversations()) == {"output_json_schema"}
+def test_every_reference_is_covered() -> None:
+    assert set(references("google")) - set(conversations()) == set()

@@ -80,13 +80,16 @@ def without_ids(body: JSON) -> JSON:
 def test_requests_are_those_of_the_reference_client() -> None:
     known = references("mistral")
     for name, conversation in conversations().items():
-        if name != "audio_bytes":
+        if name not in {"audio_bytes", "output_json_schema"}:
             row = known[name]
             assert without_ids(ours(conversation, row["model"])) == adapted(name, row["request"]["json"]), name
 
 
-def test_audio_is_sent_though_the_reference_client_knows_no_way() -> None:
+def test_audio_and_schemas_are_sent_though_the_reference_client_knows_no_way() -> None:
     # https://docs.mistral.ai/capabilities/audio
-    assert set(conversations()) - set(references("mistral")) == {"audio_bytes"}
+    assert set(conversations()) - set(references("mistral")) == {"audio_bytes", "output_json_schema"}
+    # https://docs.mistral.ai/capabilities/structured_output/custom
+    body = ours(conversations()["output_json_schema"], "mistral-large-latest")
+    assert body["response_format"]["json_schema"]["name"] == "city"
     [message] = ours(conversations()["audio_bytes"], "voxtral-small-latest")["messages"]
     assert message["content"][1] == {"type": "input_audio", "input_audio": "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAA=="}

@@ -10,7 +10,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, assert_type
 
-from agentgraph import Agent, AgentRun, AgentRunResult, End, MemoryStore, RunContext, StreamedRunResult, Usage
+from agentgraph import (
+    Agent,
+    AgentRun,
+    AgentRunResult,
+    End,
+    MemoryStore,
+    NativeResult,
+    PromptedResult,
+    RunContext,
+    StreamedRunResult,
+    Usage,
+)
 from agentgraph.agent import FinalResult
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse, UserContent
 from agentgraph.models.test import TestModel
@@ -43,6 +54,24 @@ def what_is_left_out_has_its_default() -> None:
     assert_type(Agent("test", deps_type=Deps), Agent[Deps, str])
     assert_type(cities, Agent[Deps, City])
     assert_type(cities.result_type, type[City])
+
+
+def a_marked_result_type_is_that_of_the_data() -> None:
+    assert_type(Agent("test", result_type=NativeResult(City)), Agent[None, City])
+    assert_type(Agent("test", result_type=PromptedResult(list[int]), deps_type=Deps), Agent[Deps, list[int]])
+    assert_type(Agent("test", result_type=NativeResult(City)).result_type, type[City])
+    assert_type(plain.run_sync("x", result_type=PromptedResult(City)), AgentRunResult[City])
+    assert_type(plain.run_sync("x", result_type=NativeResult(list[City])), AgentRunResult[list[City]])
+    marked: Agent[None, City | int] = Agent("test", result_type=NativeResult(City | int))  # type: ignore[arg-type]  # as above
+    wrong: Agent[None, int] = Agent("test", result_type=NativeResult(City))  # type: ignore[arg-type]
+    _ = marked, wrong
+
+
+async def a_marked_result_type_is_streamed_as_the_data() -> None:
+    async with plain.run_stream("x", result_type=NativeResult(City)) as response:
+        assert_type(response, StreamedRunResult[None, City])
+    async with plain.iter("x", result_type=PromptedResult(City)) as run:
+        assert_type(run, AgentRun[None, City])
 
 
 async def results_have_the_agents_type() -> None:
