@@ -13,7 +13,7 @@ from typing_extensions import TypeVar, Unpack
 
 from agentgraph.clock import new_run_id
 from agentgraph.concurrency import run_sync
-from agentgraph.exceptions import RunNotFound, RunNotResumable, UserError
+from agentgraph.exceptions import DecodeError, RunNotFound, RunNotResumable, UserError
 
 from .blueprint import Blueprint
 from .checks import to_networkx
@@ -21,7 +21,7 @@ from .diagram import Diagram, DiagramOptions
 from .lineage import lineage
 from .node import BaseNode
 from .options import GraphRunOptions
-from .problems import Problem
+from .problems import Problem, problems_in
 from .recorder import RunInfo
 from .run import GraphRun, GraphRunResult
 from .scheduler import Execution, Scheduler
@@ -108,6 +108,8 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             rows = await lineage(where, record)
         except RunNotFound as error:
             return [Problem(error.message)]
+        except DecodeError as error:
+            return problems_in(error)
         return self.codec.problems(run_id, rows, record.state)
 
     def to_networkx(self) -> networkx.DiGraph[str]:

@@ -22,6 +22,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from agentgraph.concurrency import ThreadWaiter, woken_together
 from agentgraph.exceptions import StoreError
 
+from .blobs import Blobs
 from .leases import Change, Leases
 
 __all__ = ["GroupWriter", "Item", "Medium", "OutOfReachError"]
@@ -46,8 +47,17 @@ class OutOfReachError(Exception):
 class Item(Generic[WriteT, T]):
     """A write on its way through the thread; a medium settles it by `succeed` or `refuse`."""
 
-    def __init__(self, write: WriteT, run_id: str, seq: int | None = None, gives_up: int | None = None) -> None:
+    def __init__(
+        self,
+        write: WriteT,
+        run_id: str,
+        seq: int | None = None,
+        gives_up: int | None = None,
+        blobs: Blobs | None = None,
+    ) -> None:
         self.write = write
+        self.blobs = blobs or {}
+        """Big values that it refers to, written with it."""
         self.run_id = run_id
         self.seq = seq
         """The step that it writes; None where it writes none."""

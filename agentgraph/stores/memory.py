@@ -23,6 +23,7 @@ from agentgraph.graph.store import (
     StoredRun,
 )
 
+from .blobs import Cutter
 from .claims import cancelled, check_turn, claimed, committed, created, settled
 from .memory_runs import MemoryRun, MemoryRuns
 from .owner import is_dead, this_process
@@ -55,6 +56,8 @@ class MemoryStore(MemoryRuns):
         self._retention = Retention(keep)
 
     async def create(self, run: NewRun) -> RunRecord:
+        cutter = Cutter()
+        run = cutter.new_run(run)
         with self._lock:
             if run.run_id in self._runs:
                 raise RunExists(run.run_id)
@@ -80,25 +83,32 @@ class MemoryStore(MemoryRuns):
             if run.status is not Status.RUNNING:
                 kept.epoch = kept.attempt = 0
                 self._rest(kept, run.status)
-            return kept.record()
+            self.blobs.keep(cutter.blobs)
+            return self._whole([kept.record()])[0]
 
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
+        cutter = Cutter()
+        options = None if options is None else cutter.payload(run_id, options)
         with self._lock:
             run, now = self._find(run_id), self._now()
             if run.status is Status.SUCCEEDED:
-                return run.record()
+                return self._whole([run.record()])[0]
             run.status = claimed(run.record(), now, is_dead, held=True)
             run.owner, run.epoch, run.attempt = this_process(), run.epoch + 1, run.attempt + 1
             run.error, run.asked, run.updated_at = None, False, now
             if options is not None:
                 run.options = options
+            self.blobs.keep(cutter.blobs)
             self._retention.wake(run_id)
-            return run.record()
+            return self._whole([run.record()])[0]
 
     async def commit(self, commit: Commit) -> Status:
+        cutter = Cutter()
+        commit = cutter.commit(commit)
         step = commit.step
         with self._lock:
             run = self._owned(commit.run_id, commit.epoch, step.seq)
+            self.blobs.keep(cutter.blobs)
             run.steps.append(step)
             run.state, run.usage, run.pending = commit.state, commit.usage, step.outcome
             run.attempt, run.updated_at = 1, self._now()
@@ -113,17 +123,23 @@ class MemoryStore(MemoryRuns):
             return status
 
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
+        cutter = Cutter()
+        record = cutter.call(run_id, record)
         with self._lock:
             run = self._owned(run_id, epoch, record.seq)
+            self.blobs.keep(cutter.blobs)
             run.journal[record.branch, record.seq, record.key] = record
 
     async def settle(self, settlement: Settlement) -> Status:
+        cutter = Cutter()
+        settlement = cutter.settlement(settlement)
         with self._lock:
             known = self._runs.get(settlement.run_id)
             run = self._owned(settlement.run_id, settlement.epoch, OPENING if known is None else known.seq)
             status = settled(settlement.event, asked=run.asked)
             if answered_meanwhile(settlement.questions, run.journal.values()):
                 return Status.RUNNING
+            self.blobs.keep(cutter.blobs)
             for record in (*settlement.journal, *settlement.questions):
                 run.journal[record.branch, record.seq, record.key] = record
             run.error, run.updated_at = settlement.error, self._now()
@@ -149,13 +165,15 @@ class MemoryStore(MemoryRuns):
             return status
 
     async def insert(self, runs: Sequence[StoredRun]) -> None:
-        new = {stored.run.run_id: MemoryRun.inserted(stored) for stored in runs}
+        cutter = Cutter()
+        new = {stored.run.run_id: MemoryRun.inserted(cutter.stored(stored)) for stored in runs}
         with self._lock:
             for run_id, run in new.items():
                 if run_id in self._runs:
                     raise RunExists(run_id)
                 self._check_origin(run.new.origin, new)
             self._runs |= new
+            self.blobs.keep(cutter.blobs)
             for run_id, run in new.items():
                 origin = run.new.origin
                 self._retention.add(run_id, self._known(run.new.parent), self._known(origin and origin[0]))
@@ -169,8 +187,7 @@ class MemoryStore(MemoryRuns):
                 self._find(run_id).record(), self._relatives(), lambda run: check_rest(run, now, is_dead, held=True)
             )
             ids = [run.run_id for run in gone]
-            for forgotten in self._retention.remove(ids):
-                del self._runs[forgotten]
+            self._forget(self._retention.remove(ids))
             return ids
 
     async def aclose(self) -> None:
@@ -195,5 +212,4 @@ class MemoryStore(MemoryRuns):
         run.rest(status)
         new = run.new
         forget = status is Status.SUCCEEDED and not new.named and new.conversation is None
-        for run_id in self._retention.rest(new.run_id, status, forget=forget):
-            del self._runs[run_id]
+        self._forget(self._retention.rest(new.run_id, status, forget=forget))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, TypeVar
 
 from agentgraph.exceptions import RunNotFound
 from agentgraph.graph.lifecycle import Status
@@ -20,9 +20,13 @@ from agentgraph.graph.store import (
     StoredRun,
 )
 
+from .blobs import Stored, whole
+from .memory_blobs import MemoryBlobs
 from .removal import Relatives, as_inserted
 
 __all__ = ["MemoryRun", "MemoryRuns"]
+
+T = TypeVar("T", bound=Stored)
 
 _LEASE = 15.0
 """What a run's record shows, for people: nothing depends on it."""
@@ -136,27 +140,30 @@ class MemoryRuns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: dict[str, MemoryRun] = {}
+        self.blobs = MemoryBlobs()
+        """What is big in them, each once."""
 
     async def load(self, run_id: str) -> RunRecord:
         with self._lock:
-            return self._find(run_id).record()
+            return self._whole([self._find(run_id).record()], run_id)[0]
 
     async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
         with self._lock:
             run = self._runs.get(run_id)
-            return [] if run is None else [step for step in run.steps if step.seq > after]
+            return [] if run is None else self._whole([step for step in run.steps if step.seq > after], run_id)
 
     async def calls(self, run_id: str) -> list[JournalRecord]:
         with self._lock:
             run = self._runs.get(run_id)
-            return [] if run is None else list(run.journal.values())
+            return [] if run is None else self._whole(list(run.journal.values()), run_id)
 
-    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
-        which = which or RunFilter()
-        with self._lock:
-            found = [run for run in self._runs.values() if run.fits(which)]
-            found.sort(key=_age, reverse=True)
-            return [run.record() for run in found[: which.limit]]
+    def _whole(self, records: list[T], run_id: str | None = None) -> list[T]:
+        return whole(lambda: records, self.blobs.read, run_id)
+
+    def _forget(self, run_ids: Iterable[str]) -> None:
+        for run_id in run_ids:
+            del self._runs[run_id]
+            self.blobs.drop(run_id)
 
     def _find(self, run_id: str) -> MemoryRun:
         try:
@@ -182,6 +189,14 @@ class MemoryRuns:
             return [run.new.run_id for run in runs.values() if run.new.origin and run.new.origin[0] == run_id]
 
         return Relatives(runs.__contains__, children, followers)
+
+    # Last: what stands below it could not say `list[…]`.
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        which = which or RunFilter()
+        with self._lock:
+            found = [run for run in self._runs.values() if run.fits(which)]
+            found.sort(key=_age, reverse=True)
+            return self._whole([run.record() for run in found[: which.limit]])
 
 
 def _age(run: MemoryRun) -> tuple[float, str]:

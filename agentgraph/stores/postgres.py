@@ -33,6 +33,7 @@ from agentgraph.graph.store import (
     StoredRun,
 )
 
+from .blobs import Blobs, Cutter
 from .claims import settled
 from .group_commit import GroupWriter, Item
 from .leases import Leases
@@ -115,20 +116,29 @@ class PostgresStore(DatabaseReads):
         return self._writer.closed
 
     async def create(self, run: NewRun) -> RunRecord:
-        return await self._take(Create(run, uuid4().hex), run.run_id)
+        cutter = Cutter()
+        return await self._take(Create(cutter.new_run(run), uuid4().hex), run.run_id, cutter.blobs)
 
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
-        return await self._take(Claim(run_id, options, uuid4().hex), run_id)
+        cutter = Cutter()
+        options = None if options is None else cutter.payload(run_id, options)
+        return await self._take(Claim(run_id, options, uuid4().hex), run_id, cutter.blobs)
 
     async def commit(self, commit: Commit) -> Status:
-        return await self._writer.perform(Item[Write, Status](commit, commit.run_id, commit.step.seq))
+        cutter = Cutter()
+        item = Item[Write, Status](cutter.commit(commit), commit.run_id, commit.step.seq, blobs=cutter.blobs)
+        return await self._writer.perform(item)
 
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
-        await self._writer.perform(Item[Write, None](Note(run_id, epoch, record), run_id, record.seq))
+        cutter = Cutter()
+        note = Note(run_id, epoch, cutter.call(run_id, record))
+        await self._writer.perform(Item[Write, None](note, run_id, record.seq, blobs=cutter.blobs))
 
     async def settle(self, settlement: Settlement) -> Status:
         settled(settlement.event, asked=False)  # refuse now what would break the others of its group
-        item = Item[Write, Status](settlement, settlement.run_id, gives_up=settlement.epoch)
+        cutter, run_id = Cutter(), settlement.run_id
+        shrunk = cutter.settlement(settlement)
+        item = Item[Write, Status](shrunk, run_id, gives_up=settlement.epoch, blobs=cutter.blobs)
         return await self._writer.perform(item)
 
     async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
@@ -139,7 +149,9 @@ class PostgresStore(DatabaseReads):
 
     async def insert(self, runs: Sequence[StoredRun]) -> None:
         if runs:
-            await self._writer.perform(Item[Write, None](Insert(runs, uuid4().hex), runs[0].run.run_id))
+            cutter = Cutter()
+            insert = Insert([cutter.stored(run) for run in runs], uuid4().hex)
+            await self._writer.perform(Item[Write, None](insert, runs[0].run.run_id, blobs=cutter.blobs))
 
     async def delete(self, run_id: str) -> Sequence[str]:
         return await self._writer.perform(Item[Write, Sequence[str]](Delete(run_id, []), run_id))
@@ -149,9 +161,9 @@ class PostgresStore(DatabaseReads):
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
 
-    async def _take(self, write: Create | Claim, run_id: str) -> RunRecord:
-        item = Item[Write, RunRecord](write, run_id)
-        return await self._writer.take(item, GiveBack(lambda: item.value))
+    async def _take(self, write: Create | Claim, run_id: str, blobs: Blobs) -> RunRecord:
+        item = Item[Write, RunRecord](write, run_id, blobs=blobs)
+        return await self._whole(await self._writer.take(item, GiveBack(lambda: item.value)))
 
 
 def _retrying(patience: float) -> Retrying:

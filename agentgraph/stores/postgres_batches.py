@@ -29,6 +29,7 @@ __all__ = [
     "PostgresItem",
     "Write",
     "create_row",
+    "goes_alone",
     "in_rounds",
     "looks_first",
     "make_batches",
@@ -120,8 +121,13 @@ class Batch:
     settle: Callable[[Sequence[Row]], None]
 
 
+def goes_alone(item: PostgresItem) -> bool:
+    """Whether a write is a transaction of its own: it depends on what it finds, or has big values."""
+    return bool(item.blobs) or looks_first(item.write)
+
+
 def looks_first(write: Write) -> bool:
-    """Whether a write depends on what it finds, so that it is no part of a batch."""
+    """Whether it depends on what it finds."""
     match write:
         case Create(run):
             return bool(run.calls) or run.conversation is not None or run.origin is not None
@@ -149,12 +155,10 @@ def in_rounds(items: Iterable[PostgresItem]) -> list[list[PostgresItem]]:
 
 
 def make_batches(statements: Statements, items: Sequence[PostgresItem]) -> list[Batch]:
-    """The batches of one round, without the writes that look first."""
+    """The batches of writes that do not look first, each of another run."""
     creates, commits, notes, settlements = _Creates(), _Commits(), _Notes(), _Settlements()
     for item in items:
         write = item.write
-        if looks_first(write):
-            continue
         if isinstance(write, Create):
             creates.add(item, write)
         elif isinstance(write, Commit):

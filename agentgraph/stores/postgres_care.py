@@ -16,6 +16,7 @@ from agentgraph.graph.store import RunRecord, StoredRun
 
 from .leases import Leases
 from .postgres_batches import Delete, Insert, PostgresItem, storable
+from .postgres_blobs import BlobTable
 from .postgres_schema import Connection
 from .postgres_statements import Values
 from .removal import Relatives, as_inserted, check_rest, doomed
@@ -47,6 +48,7 @@ class Care:
 
     place: str
     leases: Leases
+    blobs: BlobTable
     lock: bytes
     share: bytes
     now: bytes
@@ -77,6 +79,7 @@ class Care:
         return cls(
             place,
             leases,
+            BlobTable.build(schema),
             lock=render("SELECT " + _LOCK),
             share=render("SELECT " + _LOCK, "_shared"),
             now=render("SELECT " + _NOW),
@@ -128,6 +131,7 @@ class Care:
 
             write.gone[:] = [each.run_id for each in doomed(run[0], self._relatives(connection), check)]
             connection.execute(self.delete_runs, {"ids": write.gone})
+            self.blobs.drop(connection, write.gone)
         item.succeed(write.gone)
 
     def look_up(self, connection: Connection, item: PostgresItem, write: Insert | Delete) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
+from psycopg import Rollback
+
 from agentgraph.clock import Clock
 from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunExists, RunFenced, RunNotFound, UserError
 from agentgraph.graph.lifecycle import Event, Status
@@ -31,6 +33,8 @@ from .postgres_batches import (
     Note,
     PostgresItem,
     create_row,
+    looks_first,
+    make_batches,
     settle_row,
     taken,
 )
@@ -73,7 +77,10 @@ class Looking:
             psycopg.Error: nothing was written, or the connection was lost.
         """
         try:
-            self._write(connection, item)
+            if item.blobs:
+                self._write_blobs(connection, item)
+            else:
+                self._write(connection, item)
         except (AgentRunError, GraphRuntimeError, UserError) as refusal:
             item.refuse(refusal)
 
@@ -136,6 +143,26 @@ class Looking:
             case write:
                 assert isinstance(write, Settlement)  # steps and journal rows are in a batch
                 self._settle(connection, item, write)
+
+    def _write_blobs(self, connection: Connection, item: PostgresItem) -> None:
+        """Write an item and the big values that it refers to; all or nothing."""
+        try:
+            with connection.transaction():
+                connection.execute(self.care.share)
+                self.care.blobs.keep(connection, item.blobs)
+                if looks_first(item.write):
+                    self._write(connection, item)
+                else:
+                    self._write_batches(connection, item)
+        except BaseException:
+            item.reset()
+            raise
+
+    def _write_batches(self, connection: Connection, item: PostgresItem) -> None:
+        for batch in make_batches(self.statements, [item]):
+            batch.settle(batch.statement.execute(connection, batch.rows, self.shared()).fetchall())
+        if item.refused:
+            raise Rollback  # ends the transaction, and is not heard of beyond it
 
     def _claim(self, connection: Connection, item: PostgresItem, claim: Claim) -> None:
         while not item.settled:

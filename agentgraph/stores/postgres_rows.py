@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, Self
 
@@ -15,6 +16,7 @@ from .rows import CALL, RUN, STEP, call_record, run_record, step_record
 __all__ = ["Reads"]
 
 _STEPS = "SELECT {step} FROM {schema}.steps WHERE run_id = %s AND seq > %s ORDER BY branch, seq"
+_BLOBS = "SELECT digest, data FROM {schema}.blobs WHERE digest = ANY(%s)"
 _CALLS = "SELECT {call} FROM {schema}.journal WHERE run_id = %s ORDER BY place"
 
 
@@ -25,11 +27,12 @@ class Reads:
     _runs: bytes
     _steps: bytes
     _calls: bytes
+    _blobs: bytes
 
     @classmethod
     def build(cls, schema: str) -> Self:
         """The queries for a schema."""
-        texts: tuple[LiteralString, ...] = ("SELECT {run} FROM {schema}.runs ", _STEPS, _CALLS)
+        texts: tuple[LiteralString, ...] = ("SELECT {run} FROM {schema}.runs ", _STEPS, _CALLS, _BLOBS)
         pieces = {"run": sql.SQL(RUN), "step": sql.SQL(STEP), "call": sql.SQL(CALL)}
         name = sql.Identifier(schema)
         return cls(*(sql.SQL(text).format(schema=name, **pieces).as_bytes() for text in texts))
@@ -62,6 +65,11 @@ class Reads:
     def steps(self, connection: Connection, run_id: str, after: int) -> list[StepRecord]:
         """The steps of a run above `after`, branch by branch."""
         return [step_record(row) for row in connection.execute(self._steps, (run_id, after), binary=True)]
+
+    def blobs(self, connection: Connection, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """The big values that are there."""
+        found: Mapping[str, bytes] = dict(connection.execute(self._blobs, (list(digests),), binary=True).fetchall())
+        return found
 
     def calls(self, connection: Connection, run_id: str) -> list[JournalRecord]:
         """The journal of a run's pending steps, in the order begun."""

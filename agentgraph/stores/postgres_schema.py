@@ -82,7 +82,18 @@ _FORMAT_1: Sequence[LiteralString] = (
     "CREATE TABLE {schema}.blobs (digest text PRIMARY KEY, data bytea NOT NULL)",
 )
 
-MIGRATIONS: Sequence[Sequence[LiteralString]] = (_FORMAT_1,)
+# Which runs need a blob: it goes with the last of them. A foreign key would lock the blob's row at every reference.
+_FORMAT_2: Sequence[LiteralString] = (
+    """
+    CREATE TABLE {schema}.run_blobs (
+        run_id text COLLATE "C" NOT NULL, digest text NOT NULL, PRIMARY KEY (run_id, digest)
+    )
+    """,
+    "CREATE INDEX run_blobs_by_digest ON {schema}.run_blobs (digest)",
+    "ALTER TABLE {schema}.blobs ALTER COLUMN data SET STORAGE EXTERNAL",
+)
+
+MIGRATIONS: Sequence[Sequence[LiteralString]] = (_FORMAT_1, _FORMAT_2)
 """The statements that lead from format n to n + 1, at index n; format 0 is an empty schema."""
 
 FORMAT = len(MIGRATIONS)

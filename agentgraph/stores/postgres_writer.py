@@ -17,7 +17,7 @@ from tenacity import Retrying
 
 from .group_commit import OutOfReachError
 from .leases import Leases
-from .postgres_batches import PostgresItem, in_rounds, looks_first, make_batches
+from .postgres_batches import PostgresItem, goes_alone, in_rounds, make_batches
 from .postgres_database import Database
 from .postgres_errors import cannot_write, is_lost, may_have_arrived
 from .postgres_looking import Looking
@@ -105,8 +105,8 @@ class DatabaseMedium:
     def _write_rest(self, connection: Connection, items: Sequence[PostgresItem]) -> None:
         together: list[list[PostgresItem]] = []
         for turn in in_rounds(items):
-            together.append(turn)
-            alone = [item for item in turn if looks_first(item.write)]
+            together.append([item for item in turn if not goes_alone(item)])
+            alone = [item for item in turn if goes_alone(item)]
             if alone:
                 self._write_together(connection, together)
                 together = []

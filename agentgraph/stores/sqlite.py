@@ -28,6 +28,7 @@ from agentgraph.graph.store import (
     StoredRun,
 )
 
+from .blobs import Blobs, Cutter
 from .group_commit import GroupWriter, Item
 from .leases import Leases
 from .owner import this_process
@@ -98,21 +99,29 @@ class SQLiteStore(FileReads):
         return self._writer.closed
 
     async def create(self, run: NewRun) -> RunRecord:
-        return await self._take(partial(self._writes.create, run=run), run.run_id)
+        cutter = Cutter()
+        return await self._take(partial(self._writes.create, run=cutter.new_run(run)), run.run_id, cutter.blobs)
 
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
-        return await self._take(partial(self._writes.claim, run_id=run_id, options=options), run_id)
+        cutter = Cutter()
+        options = None if options is None else cutter.payload(run_id, options)
+        return await self._take(partial(self._writes.claim, run_id=run_id, options=options), run_id, cutter.blobs)
 
     async def commit(self, commit: Commit) -> Status:
-        return await self._write(partial(self._writes.commit, commit=commit), commit.run_id, commit.step.seq)
+        cutter = Cutter()
+        apply = partial(self._writes.commit, commit=cutter.commit(commit))
+        return await self._write(apply, commit.run_id, commit.step.seq, cutter.blobs)
 
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
-        apply = partial(self._writes.journal, run_id=run_id, epoch=epoch, record=record)
-        await self._write(apply, run_id, record.seq)
+        cutter = Cutter()
+        apply = partial(self._writes.journal, run_id=run_id, epoch=epoch, record=cutter.call(run_id, record))
+        await self._write(apply, run_id, record.seq, cutter.blobs)
 
     async def settle(self, settlement: Settlement) -> Status:
-        apply = partial(self._writes.settle, settlement=settlement)
-        return await self._writer.perform(Item[AnyApply, Status](apply, settlement.run_id, gives_up=settlement.epoch))
+        cutter = Cutter()
+        apply, epoch = partial(self._writes.settle, settlement=cutter.settlement(settlement)), settlement.epoch
+        item = Item[AnyApply, Status](apply, settlement.run_id, gives_up=epoch, blobs=cutter.blobs)
+        return await self._writer.perform(item)
 
     async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
         await self._write(partial(self._writes.answer, run_id=run_id, key=key, value=value, digest=digest), run_id)
@@ -121,7 +130,9 @@ class SQLiteStore(FileReads):
         return await self._write(partial(self._writes.cancel, run_id=run_id), run_id)
 
     async def insert(self, runs: Sequence[StoredRun]) -> None:
-        await self._write(partial(self._care.insert, runs=runs), runs[0].run.run_id if runs else "")
+        cutter = Cutter()
+        apply = partial(self._care.insert, runs=[cutter.stored(run) for run in runs])
+        await self._write(apply, runs[0].run.run_id if runs else "", blobs=cutter.blobs)
 
     async def delete(self, run_id: str) -> Sequence[str]:
         return await self._write(partial(self._care.delete, run_id=run_id), run_id)
@@ -131,9 +142,10 @@ class SQLiteStore(FileReads):
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
 
-    async def _write(self, apply: Apply[T], run_id: str, seq: int | None = None) -> T:
-        return await self._writer.perform(Item[AnyApply, T](apply, run_id, seq))
+    async def _write(self, apply: Apply[T], run_id: str, seq: int | None = None, blobs: Blobs | None = None) -> T:
+        return await self._writer.perform(Item[AnyApply, T](apply, run_id, seq, blobs=blobs))
 
-    async def _take(self, apply: Apply[RunRecord], run_id: str) -> RunRecord:
-        item = Item[AnyApply, RunRecord](apply, run_id)
-        return await self._writer.take(item, partial(self._writes.give_back, claimed=lambda: item.value))
+    async def _take(self, apply: Apply[RunRecord], run_id: str, blobs: Blobs) -> RunRecord:
+        item = Item[AnyApply, RunRecord](apply, run_id, blobs=blobs)
+        give_back = partial(self._writes.give_back, claimed=lambda: item.value)
+        return await self._whole(await self._writer.take(item, give_back))

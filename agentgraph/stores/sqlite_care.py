@@ -13,6 +13,7 @@ from agentgraph.graph.store import RunRecord, StoredRun
 from .leases import Change, Leases
 from .removal import Relatives, as_inserted, check_rest, doomed
 from .rows import RUN, journal_values, run_record, run_values, step_values
+from .sqlite_blobs import drop_blobs
 from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run
 
 __all__ = ["Care"]
@@ -56,6 +57,7 @@ class Care:
         gone = [run.run_id for run in doomed(self._find(connection, run_id), _relatives(connection), check)]
         for statement in _DELETES:
             connection.executemany(statement, [(each,) for each in gone])
+        drop_blobs(connection, gone)
         return gone, None
 
     def _find(self, connection: sqlite3.Connection, run_id: str) -> RunRecord:

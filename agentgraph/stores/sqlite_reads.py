@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,13 +13,15 @@ from anyio import to_thread
 from agentgraph.exceptions import RunNotFound
 from agentgraph.graph.store import OPENING, JournalRecord, RunFilter, RunRecord, StepRecord
 
+from .blobs import Stored, is_cut, whole
 from .readers import Readers
+from .sqlite_blobs import read_blobs
 from .sqlite_errors import cannot_read
 from .sqlite_rows import find_run, read_calls, read_runs, read_steps
 
 __all__ = ["FileReads"]
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Stored)
 
 
 class FileReads:
@@ -30,23 +32,36 @@ class FileReads:
         self._readers, self._check_open = readers, check_open
 
     async def load(self, run_id: str) -> RunRecord:
-        found = await self._read(partial(find_run, run_id=run_id))
-        if found is None:
+        found = await self._read(partial(_found, run_id=run_id), run_id)
+        if not found:
             raise RunNotFound(run_id, str(self.path))
-        return found
+        return found[0]
 
     async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
-        return await self._read(partial(read_steps, run_id=run_id, after=after))
+        return await self._read(partial(read_steps, run_id=run_id, after=after), run_id)
 
     async def calls(self, run_id: str) -> list[JournalRecord]:
-        return await self._read(partial(read_calls, run_id=run_id))
+        return await self._read(partial(read_calls, run_id=run_id), run_id)
 
+    async def _whole(self, run: RunRecord) -> RunRecord:
+        """A run that a write has answered with."""
+        return (await self._read(lambda _: [run]))[0] if is_cut(run) else run
+
+    async def _read(self, query: Callable[[sqlite3.Connection], Sequence[T]], run_id: str | None = None) -> list[T]:
+        def read(connection: sqlite3.Connection) -> list[T]:
+            return whole(partial(query, connection), partial(read_blobs, connection), run_id)
+
+        self._check_open()
+        try:
+            return await to_thread.run_sync(self._readers.lend, read)
+        except sqlite3.Error as error:
+            raise cannot_read(self.path, error) from error
+
+    # Last: what stands below it could not say `list[…]`.
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         return await self._read(partial(read_runs, which=which or RunFilter()))
 
-    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        self._check_open()
-        try:
-            return await to_thread.run_sync(self._readers.lend, query)
-        except sqlite3.Error as error:
-            raise cannot_read(self.path, error) from error
+
+def _found(connection: sqlite3.Connection, run_id: str) -> list[RunRecord]:
+    run = find_run(connection, run_id)
+    return [] if run is None else [run]

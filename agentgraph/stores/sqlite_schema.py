@@ -69,7 +69,13 @@ _FORMAT_1 = (
     "CREATE TABLE blobs (digest TEXT NOT NULL PRIMARY KEY, data BLOB NOT NULL)",
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_FORMAT_1,)
+# Which runs need a blob: it goes with the last of them.
+_FORMAT_2 = (
+    "CREATE TABLE run_blobs (run_id TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (run_id, digest)) WITHOUT ROWID",
+    "CREATE INDEX run_blobs_by_digest ON run_blobs (digest)",
+)
+
+MIGRATIONS: Sequence[Sequence[str]] = (_FORMAT_1, _FORMAT_2)
 """The statements that lead from format n to n + 1, at index n; format 0 is an empty file."""
 
 FORMAT = len(MIGRATIONS)

@@ -15,6 +15,7 @@ from agentgraph.exceptions import AgentRunError, GraphRuntimeError, UserError
 
 from .group_commit import Item, OutOfReachError
 from .leases import Change, Leases
+from .sqlite_blobs import keep_blobs
 from .sqlite_errors import cannot_write
 from .sqlite_file import File
 from .sqlite_leases import give_up, renew as renew_leases
@@ -81,6 +82,7 @@ class FileMedium:
         for item in items:
             try:
                 value, change = item.write(self._connection, now)
+                keep_blobs(self._connection, item.blobs)
             except (AgentRunError, GraphRuntimeError, UserError) as refusal:
                 item.refuse(refusal)
             else:

@@ -24,6 +24,7 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import OPENING, RunRecord
 from agentgraph.stores import SQLiteStore
 from agentgraph.stores.samples import HandClock, call, new_run, next_commit, settlement
+from agentgraph.stores.sqlite_schema import FORMAT
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +65,7 @@ async def test_the_mode_of_an_existing_file_is_its_owners_affair(tmp_path: Path)
 
 async def test_the_file_is_ours_and_has_a_write_ahead_log(store: SQLiteStore) -> None:
     assert read(store.path, "PRAGMA journal_mode") == [("wal",)]
-    assert read(store.path, "SELECT value FROM meta WHERE name = 'format'") == [("1",)]
+    assert read(store.path, "SELECT value FROM meta WHERE name = 'format'") == [(str(FORMAT),)]
     assert read(store.path, "PRAGMA application_id") != [(0,)]
 
 

@@ -11,12 +11,13 @@ from agentgraph.exceptions import (
     RunExists,
     RunFenced,
 )
-from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import (
     OPENING,
+    JournalKind,
     Store,
 )
-from agentgraph.stores.samples import HandClock, call, commit, new_run, next_commit, step
+from agentgraph.stores.samples import HandClock, call, commit, new_run, next_commit, settlement, step
 
 from .suite import StoreSuite
 
@@ -105,3 +106,22 @@ class Steps(StoreSuite):
                 group.start_soon(work, f"r{n}")
         assert [(run.seq, run.status) for run in await store.list()] == [(5, Status.RUNNING)] * 20
         assert [len(await store.steps(f"r{n}")) for n in range(20)] == [6] * 20
+
+    async def test_big_values_come_back_as_they_were(self, store: Store) -> None:
+        big, other = (b'"%b\\"%b"' % (letter * 50_000, letter * 50_000) for letter in (b"x", b"y"))
+        body = b'{"v":1}\n%b\n%b\n%b' % (big, other, big)
+        made = replace(new_run(), state=b'{"a":%b}' % big, options=b"[%b]" % other, calls=[call(0, value=other)])
+        run = await store.create(made)
+        assert (run.state, run.options) == (made.state, made.options)
+        await store.journal("r", run.epoch, call(0, "big", value=big))
+        assert [row.value for row in await store.calls("r")] == [other, big]
+        record = replace(commit("r", run.epoch, 0), state=b'{"a":%b}' % other)
+        await store.commit(replace(record, step=replace(record.step, body=body, state=record.state)))
+        assert [(one.body, one.state) for one in await store.steps("r", after=OPENING)] == [(body, record.state)]
+        held = [call(1, "held", value=big), call(1, "asked", JournalKind.ASKED, value=other)]
+        settled = settlement(run, Event.RELEASE, journal=held)
+        assert await store.settle(settled) is Status.PENDING
+        assert [row.value for row in await store.calls("r") if row.seq == 1] == [big, other]
+        run = await store.claim("r", b"[%b,%b]" % (big, big))
+        assert (run.state, run.options) == (record.state, b"[%b,%b]" % (big, big))
+        assert run == await store.load("r") == (await store.list())[0]
