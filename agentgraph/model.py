@@ -135,3 +135,10 @@ class Model(ABC):
     def base_url(self) -> str | None:
         """Where requests go; None if nowhere."""
         return None
+
+    def price_problem(self) -> str | None:
+        """Why it is not known what replies cost; None if it is.
+
+        A model class that knows it says so here, and sets `cost` and `priced=1` in the usage of each reply.
+        """
+        return f"{type(self).__name__} does not tell what its replies cost"

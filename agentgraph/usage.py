@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
 
 from agentgraph.exceptions import UsageLimitExceeded
 
 __all__ = ["Usage", "UsageLimits"]
+
+
+def _is_zero(value: int | Decimal) -> bool:
+    return not value
 
 
 @dataclass(slots=True)
@@ -19,6 +27,15 @@ class Usage:
     total_tokens: int | None = None
     details: dict[str, int] | None = None
     """Whatever else the service counts, by its own names."""
+    _: KW_ONLY
+    priced: Annotated[int, Field(exclude_if=_is_zero)] = 0
+    """Of how many of the requests the price is known, and in `cost`."""
+    cost: Annotated[Decimal, Field(exclude_if=_is_zero)] = Decimal(0)
+    """What those have cost, in US dollars; see `total_cost`."""
+
+    def total_cost(self) -> Decimal | None:
+        """What all of the requests have cost, in US dollars; None if the price of any of them is not known."""
+        return self.cost if self.priced == self.requests else None
 
     def incr(self, other: Usage, requests: int = 0) -> None:
         """Add `other` and so many `requests` to this usage, in place."""
@@ -26,6 +43,8 @@ class Usage:
         self.request_tokens = _sum(self.request_tokens, other.request_tokens)
         self.response_tokens = _sum(self.response_tokens, other.response_tokens)
         self.total_tokens = _sum(self.total_tokens, other.total_tokens)
+        self.priced += other.priced
+        self.cost += other.cost
         if other.details:
             merged = dict(self.details or {})
             for key, count in other.details.items():
@@ -56,6 +75,8 @@ class UsageLimits:
     request_tokens_limit: int | None = None
     response_tokens_limit: int | None = None
     total_tokens_limit: int | None = None
+    cost_limit: Decimal | None = None
+    """How many US dollars may be spent; only for models whose price is known."""
 
     def has_token_limits(self) -> bool:
         """Whether any of the token limits is set; if not, `check_tokens` has nothing to do."""
@@ -68,8 +89,10 @@ class UsageLimits:
         """Refuse the next request if the limit does not allow one more.
 
         Raises:
-            UsageLimitExceeded: `request_limit` requests were made.
+            UsageLimitExceeded: `request_limit` requests were made, or `cost_limit` is spent.
         """
+        if self.cost_limit is not None and usage.cost >= self.cost_limit:
+            raise UsageLimitExceeded(f"cost_limit={self.cost_limit} US dollars is reached: {usage.cost} are spent")
         if self.request_limit is not None and usage.requests >= self.request_limit:
             msg = f"the next request would exceed request_limit={self.request_limit}: {usage.requests} were made"
             raise UsageLimitExceeded(msg)
@@ -88,6 +111,15 @@ class UsageLimits:
             if limit is not None and used is not None and used > limit:
                 msg = f"{name}_limit={limit} is exceeded: {name}={used}"
                 raise UsageLimitExceeded(msg)
+
+    def check_cost(self, usage: Usage) -> None:
+        """Check what the requests so far have cost.
+
+        Raises:
+            UsageLimitExceeded: it is more than `cost_limit`.
+        """
+        if self.cost_limit is not None and usage.cost > self.cost_limit:
+            raise UsageLimitExceeded(f"cost_limit={self.cost_limit} US dollars is exceeded: {usage.cost} are spent")
 
 
 def _sum(a: int | None, b: int | None) -> int | None:

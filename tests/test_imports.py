@@ -21,6 +21,7 @@ HEAVY = (
     "agentgraph.providers",
     "botocore",
     "docstring_parser",
+    "genai_prices",
     "httpx",
     "httpx_sse",
     "networkx",
@@ -33,6 +34,7 @@ HEAVY = (
 HOMES = {
     "botocore": ("models.bedrock_frames", "providers.aws_credentials"),
     "docstring_parser": ("tools", "calling"),
+    "genai_prices": ("models.prices",),
     "google": ("providers.google_credentials",),
     "httpx": ("models.http", "models.downloads", "models.sse", "providers"),
     "httpx_sse": ("models.sse",),

@@ -18,6 +18,8 @@ usages = st.builds(
     counts,
     counts,
     st.none() | st.dictionaries(st.sampled_from("abc"), st.integers(0, 9)),
+    priced=st.integers(0, 9),
+    cost=st.decimals(0, 9, places=4),
 )
 
 

@@ -231,6 +231,8 @@ def _difference(after: Usage, before: Usage) -> Usage:
         _less(after.response_tokens, before.response_tokens),
         _less(after.total_tokens, before.total_tokens),
         {name: count for name, count in details.items() if count} or None,
+        priced=after.priced - before.priced,
+        cost=after.cost - before.cost,
     )
 
 

@@ -29,11 +29,12 @@ async def handle(ctx: AgentContext[Any], reply: ModelResponse, tell: Tell) -> Mo
 
     Raises:
         UnexpectedModelBehavior: the reply is empty, or asks again too often.
-        UsageLimitExceeded: the run has used more tokens than it may; the reply is stored already.
+        UsageLimitExceeded: the run has used more than it may; the reply is stored already.
         Exception: what a tool or validator raises.
     """
     config = ctx.deps
     config.limits.check_tokens(ctx.state.usage)
+    config.limits.check_cost(ctx.state.usage)
     match decide(reply, config.toolbox.tools, config.result.tool_names):
         case NothingSaid():
             message = f"the model's reply is empty: neither text nor a tool call, finish reason {reply.finish_reason}"

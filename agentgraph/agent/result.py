@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Generic
 
 from typing_extensions import TypeVar
@@ -29,6 +30,17 @@ class RunMessages(ABC):
 
     @abstractmethod
     def _final(self) -> FinalResult[Any] | None: ...
+
+    @abstractmethod
+    def usage(self) -> Usage:
+        """What the run used, on top of what it started from."""
+
+    def cost(self) -> Decimal | None:
+        """What the run has cost, in US dollars, child runs included, on top of what it started from.
+
+        None if the price of any of its replies is not known; prices need the extra `prices`.
+        """
+        return self.usage().total_cost()
 
     def all_messages(self, *, result_tool_return_content: Any = None) -> list[ModelMessage]:
         """The conversation with what it started from.
@@ -72,7 +84,6 @@ class AgentRunResult(RunMessages, Generic[ResultT]):
         return f"{type(self).__name__}(data={self.data!r})"
 
     def usage(self) -> Usage:
-        """What the run used, on top of what it started from."""
         return self._state.usage
 
     def _run_state(self) -> AgentState:

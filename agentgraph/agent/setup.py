@@ -223,11 +223,15 @@ class RunSetup(Generic[ResultT]):
             model = AbsentModel(model)
         if model is None:
             raise UserError("there is no model: give the agent or the run `model=`, for example 'openai:gpt-4o'")
+        model, limits = infer_model(model), options.get("usage_limits") or UsageLimits()
+        problem = None if ended or limits.cost_limit is None else model.price_problem()
+        if problem is not None:
+            raise UserError(f"the run has a `cost_limit`, but {problem}")
         return RunConfig(
             deps=options.get("deps"),
-            model=infer_model(model),
+            model=model,
             settings=merge_model_settings(self.settings, options.get("model_settings")),
-            limits=options.get("usage_limits") or UsageLimits(),
+            limits=limits,
             prompts=self.prompts,
             toolbox=self.toolbox,
             result=self.result,
@@ -251,4 +255,4 @@ def _share(usage: Usage, state: AgentState) -> None:
     totals, state.usage = state.usage, usage
     usage.requests, usage.details = totals.requests, totals.details
     usage.request_tokens, usage.response_tokens = totals.request_tokens, totals.response_tokens
-    usage.total_tokens = totals.total_tokens
+    usage.total_tokens, usage.priced, usage.cost = totals.total_tokens, totals.priced, totals.cost

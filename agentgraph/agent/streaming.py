@@ -121,7 +121,9 @@ class AgentStream(Generic[DepsT, ResultT]):
             raise self._error
         try:
             event = await anext(self._source)
-            self._ctx.deps.limits.check_tokens(self.usage())
+            used, limits = self.usage(), self._ctx.deps.limits
+            limits.check_tokens(used)
+            limits.check_cost(used)
         except StopAsyncIteration:
             return None
         except Exception as error:

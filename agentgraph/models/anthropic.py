@@ -62,7 +62,7 @@ class AnthropicModel(ServedModel):
         check_allow_model_requests()
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
-        return decode(await fetch(self._ask(body, model_settings)), self._model_name)
+        return self._priced(*decode(await fetch(self._ask(body, model_settings)), self._model_name))
 
     @asynccontextmanager
     async def request_stream(
@@ -75,7 +75,7 @@ class AnthropicModel(ServedModel):
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
         async with event_stream(self._ask(streamed(body), model_settings)) as stream:
-            yield StreamedReply(stream, MessageReply(self._model_name))
+            yield StreamedReply(stream, MessageReply(self._model_name), self._priced)
 
     def _needs_bytes(self, item: MediaUrl) -> bool:
         return needs_bytes(item)

@@ -61,7 +61,9 @@ class BedrockConverseModel(ServedModel):
         check_allow_model_requests()
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
-        return decode(await fetch(self._call(self._path("converse"), body, model_settings)), self._model_name)
+        return self._priced(
+            *decode(await fetch(self._call(self._path("converse"), body, model_settings)), self._model_name)
+        )
 
     @asynccontextmanager
     async def request_stream(
@@ -74,7 +76,7 @@ class BedrockConverseModel(ServedModel):
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters)
         async with event_stream(self._call(self._path("converse-stream"), body, model_settings), FRAMES) as stream:
-            yield StreamedReply(stream, ConverseReply(self._model_name))
+            yield StreamedReply(stream, ConverseReply(self._model_name), self._priced)
 
     def _needs_bytes(self, item: MediaUrl) -> bool:
         return True  # it fetches from S3 alone

@@ -47,7 +47,7 @@ class ChatModel(ServedModel):
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
         call = await self._asking(messages, model_settings, model_request_parameters, stream=False)
-        return decode(await fetch(call), self._reply())
+        return self._priced(*decode(await fetch(call), self._reply()))
 
     @asynccontextmanager
     async def request_stream(
@@ -59,7 +59,7 @@ class ChatModel(ServedModel):
         check_allow_model_requests()
         call = await self._asking(messages, model_settings, model_request_parameters, stream=True)
         async with event_stream(call) as stream:
-            yield StreamedReply(stream, self._reply())
+            yield StreamedReply(stream, self._reply(), self._priced)
 
     async def _asking(
         self,

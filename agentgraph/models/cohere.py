@@ -63,7 +63,7 @@ class CohereModel(ServedModel):
         check_allow_model_requests()
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self.system)
-        return decode(await fetch(self._call(PATH, body, model_settings)), self._model_name, self.system)
+        return self._priced(*decode(await fetch(self._call(PATH, body, model_settings)), self._model_name, self.system))
 
     @asynccontextmanager
     async def request_stream(
@@ -76,7 +76,7 @@ class CohereModel(ServedModel):
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self.system)
         async with event_stream(self._call(PATH, {**body, "stream": True}, model_settings)) as stream:
-            yield StreamedReply(stream, CohereReply(self._model_name, self.system))
+            yield StreamedReply(stream, CohereReply(self._model_name, self.system), self._priced)
 
     def _needs_bytes(self, item: MediaUrl) -> bool:
         return may_be_text(item)

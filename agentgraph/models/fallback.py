@@ -54,6 +54,10 @@ class FallbackModel(Model):
     def base_url(self) -> str | None:
         return self.models[0].base_url
 
+    def price_problem(self) -> str | None:
+        problems = (model.price_problem() for model in self.models)
+        return next((problem for problem in problems if problem is not None), None)
+
     async def request(
         self,
         messages: list[ModelMessage],

@@ -86,6 +86,9 @@ class FunctionModel(Model):
     def system(self) -> str:
         return "function"
 
+    def price_problem(self) -> str | None:
+        return None  # it costs nothing, so that programs with a `cost_limit` can be tested
+
     async def request(
         self,
         messages: list[ModelMessage],

@@ -63,7 +63,7 @@ class GeminiModel(ServedModel):
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self.system)
         answer = await fetch(self._call(self._path("generateContent"), body, model_settings))
-        return decode(answer, self._model_name, self.system)
+        return self._priced(*decode(answer, self._model_name, self.system))
 
     @asynccontextmanager
     async def request_stream(
@@ -78,7 +78,7 @@ class GeminiModel(ServedModel):
         async with event_stream(
             self._call(self._path("streamGenerateContent?alt=sse"), body, model_settings)
         ) as stream:
-            yield StreamedReply(stream, GeminiReply(self._model_name, self.system))
+            yield StreamedReply(stream, GeminiReply(self._model_name, self.system), self._priced)
 
     def _needs_bytes(self, item: MediaUrl) -> bool:
         return not is_fetched(item, self._model_name, self.system)

@@ -86,7 +86,7 @@ class GroqModel(ChatModel):
             if not is_refused(error.body):
                 raise
             body = to_json(error.body)
-        return decode(body, self._reply())
+        return self._priced(*decode(body, self._reply()))
 
     @asynccontextmanager
     async def request_stream(
@@ -105,7 +105,7 @@ class GroqModel(ChatModel):
             if entered or not is_refused(error.body):
                 raise
             body = to_json(error.body)
-        response, usage = decode(body, self._reply())
+        response, usage = self._priced(*decode(body, self._reply()))
         yield ReplayedResponse(response, messages, self._model_name, usage)
 
     def _reply(self) -> GroqReply:

@@ -70,7 +70,7 @@ class OpenAIResponsesModel(ServedModel):
         check_allow_model_requests()
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self._dialect)
-        return decode(await fetch(self._call(PATH, body, model_settings)), self._model_name, self.system)
+        return self._priced(*decode(await fetch(self._call(PATH, body, model_settings)), self._model_name, self.system))
 
     @asynccontextmanager
     async def request_stream(
@@ -83,4 +83,4 @@ class OpenAIResponsesModel(ServedModel):
         messages = await self._with_media(messages, model_settings)
         body = encode(self._model_name, messages, model_settings, model_request_parameters, self._dialect)
         async with event_stream(self._call(PATH, {**body, "stream": True}, model_settings)) as stream:
-            yield StreamedReply(stream, ResponsesReply(self._model_name, self.system))
+            yield StreamedReply(stream, ResponsesReply(self._model_name, self.system), self._priced)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from agentgraph.messages import MediaUrl, ModelMessage
+from dataclasses import replace
+
+from agentgraph.messages import MediaUrl, ModelMessage, ModelResponse
 from agentgraph.model import Model
 from agentgraph.providers import Provider
 from agentgraph.settings import ModelSettings
+from agentgraph.usage import Usage
 
 from .downloads import with_downloads
 from .http import Call
+from .prices import cost_of, price_problem
 from .wire import JSON
 
 __all__ = ["ServedModel"]
@@ -32,6 +36,14 @@ class ServedModel(Model):
     @property
     def base_url(self) -> str:
         return self._provider.base_url
+
+    def price_problem(self) -> str | None:
+        return price_problem(self._provider, self._model_name)
+
+    def _priced(self, reply: ModelResponse, usage: Usage) -> tuple[ModelResponse, Usage]:
+        """A reply with its price in the usage, if that is known."""
+        cost = cost_of(reply, usage, self._provider, self._model_name)
+        return reply, usage if cost is None else replace(usage, cost=cost, priced=1)
 
     async def _with_media(self, messages: list[ModelMessage], settings: ModelSettings | None) -> list[ModelMessage]:
         """The conversation with all media that the service does not fetch by itself as bytes."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from agentgraph.exceptions import UnexpectedModelBehavior
 from agentgraph.messages import ModelResponse, ModelResponseStreamEvent
@@ -13,7 +14,10 @@ from agentgraph.usage import Usage
 
 from .http import EventStream
 
-__all__ = ["StreamedReply", "WireReply"]
+__all__ = ["Pricing", "StreamedReply", "WireReply"]
+
+Pricing: TypeAlias = Callable[[ModelResponse, Usage], tuple[ModelResponse, Usage]]
+"""Puts the price of a reply into its usage."""
 
 
 class WireReply(Protocol):
@@ -55,9 +59,11 @@ class WireReply(Protocol):
 class StreamedReply(StreamedResponse):
     """Feeds the events of a stream to a reply."""
 
-    def __init__(self, stream: EventStream, reply: WireReply) -> None:
+    def __init__(self, stream: EventStream, reply: WireReply, pricing: Pricing) -> None:
         self._stream = stream
         self._reply = reply
+        self._pricing = pricing
+        self._told = self._priced = Usage()
         self._pending: deque[ModelResponseStreamEvent] = deque()
         self._last = ""
 
@@ -79,7 +85,11 @@ class StreamedReply(StreamedResponse):
         return self._reply.response()
 
     def usage(self) -> Usage:
-        return self._reply.usage()
+        told = self._reply.usage()
+        if told != self._told:  # it is asked for at every event, and changes at few of them
+            _, self._priced = self._pricing(self._reply.response(), told)
+            self._told = told
+        return self._priced + Usage()
 
     @property
     def model_name(self) -> str:

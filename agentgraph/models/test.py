@@ -72,6 +72,9 @@ class TestModel(Model):
     def system(self) -> str:
         return "test"
 
+    def price_problem(self) -> str | None:
+        return None  # it costs nothing, so that programs with a `cost_limit` can be tested
+
     async def request(
         self,
         messages: list[ModelMessage],

@@ -51,6 +51,9 @@ class WrapperModel(Model):
     def base_url(self) -> str | None:
         return self.wrapped.base_url
 
+    def price_problem(self) -> str | None:
+        return self.wrapped.price_problem()
+
     def __getattr__(self, name: str) -> Any:  # Any: whatever the wrapped model has
         if name == "wrapped":  # asked for by copy and pickle before there is any
             raise AttributeError(name)

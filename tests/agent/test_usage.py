@@ -169,8 +169,10 @@ async def test_usage_to_start_from_counts_towards_the_limits() -> None:
 
 @pytest.mark.parametrize("name", ["request_tokens", "response_tokens", "total_tokens"])
 async def test_tokens_over_a_limit_fail_the_run(name: str) -> None:
+    limits = UsageLimits()
+    setattr(limits, f"{name}_limit", 1)
     with pytest.raises(UsageLimitExceeded, match=rf"{name}_limit=1 is exceeded: {name}=\d+"):
-        await Agent(says("Hi there")).run("Hello", usage_limits=UsageLimits(**{f"{name}_limit": 1}))
+        await Agent(says("Hi there")).run("Hello", usage_limits=limits)
 
 
 async def test_none_is_no_limit() -> None:
