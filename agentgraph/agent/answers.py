@@ -15,7 +15,17 @@ from agentgraph.graph import Question, RunRecord, Store, open_questions
 from agentgraph.messages import ToolCallPart
 from agentgraph.tools import Tool
 
-__all__ = ["Reason", "ToolApproved", "ToolDenied", "ToolRequest", "ToolValue", "hand_in", "read_answer", "requests_of"]
+__all__ = [
+    "Reason",
+    "ToolApproved",
+    "ToolDenied",
+    "ToolRequest",
+    "ToolValue",
+    "hand_in",
+    "open_requests",
+    "read_answer",
+    "requests_of",
+]
 
 Reason: TypeAlias = Literal["approval", "deferred", "unknown outcome"]
 """Why a call waits: a person has to approve it, its work is done elsewhere, or its process died while it ran."""
@@ -125,6 +135,11 @@ async def hand_in(
         await store.answer(question.run_id, question.key, stored, digest)
 
 
+async def open_requests(store: Store, run_id: str) -> list[ToolRequest | Question]:
+    """What a run waits for, as its callers see it."""
+    return [_request(run_id, question) for question in await _open_now(store, run_id)]
+
+
 async def _open_now(store: Store, run_id: str) -> list[Question]:
     """What a run waits for; a question of a run below counts as long as it is open there."""
     asked = open_questions(await store.calls(run_id))
@@ -175,7 +190,7 @@ def _call_id(question: Question) -> str | None:
     return None if asked is None else asked.tool_call_id
 
 
-def _request(run_id: str, question: Question) -> object:
+def _request(run_id: str, question: Question) -> ToolRequest | Question:
     try:
         found = _about_adapter().validate_python(question.about)
     except ValidationError:  # a question of the user's own

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from agentgraph.clock import new_run_id
-from agentgraph.graph import Status, Store, fork
+from agentgraph.graph import Question, Status, Store, fork
 from agentgraph.stores import open_store
 from agentgraph.tools import Tool
 
-from .answers import hand_in
+from .answers import ToolRequest, hand_in, open_requests
 from .children import cancel_tree
 from .options import StoreLike
 
@@ -43,6 +43,19 @@ class StoredRuns(ABC):
         """
         where = self._store() if store is None else open_store(store)
         await hand_in(where, await where.load(run_id), {key: answer}, self._tools)
+
+    async def requests(self, run_id: str, *, store: StoreLike | None = None) -> list[ToolRequest | Question]:
+        """What a run waits for now: the calls that it asks about, those of runs that its tools have started included.
+
+        What a graph of your own asks comes as its `Question`.
+
+        Raises:
+            RunNotFound: there is no such run.
+            StoreError: the store cannot be read.
+        """
+        where = self._store() if store is None else open_store(store)
+        await where.load(run_id)
+        return await open_requests(where, run_id)
 
     async def cancel(self, run_id: str, *, store: StoreLike | None = None) -> Status:
         """Ask for the cancellation of a run and of those that its tools started; it can be resumed.

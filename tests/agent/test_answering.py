@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from agentgraph import Agent, MemoryStore, RunWaiting
+from agentgraph import Agent, MemoryStore, RunNotFound, RunWaiting, ToolApproved
 from agentgraph.exceptions import UserError
 from agentgraph.graph import BaseNode, End, Graph, GraphRunContext
-from tests.agent.scripted import says
+from tests.agent.scripted import call, says
 
 pytestmark = pytest.mark.anyio
 
@@ -30,3 +30,26 @@ async def test_an_agent_hands_in_the_answer_to_any_graph_as_it_is() -> None:
         await agent.answer("r", "litres", 4)
     await agent.answer("r", "/0/kilos", 4)
     assert (await graph.run(resume="r", store=store)).output == 8
+
+
+async def test_what_a_run_waits_for_can_be_read_by_anybody() -> None:
+    store = MemoryStore()
+    agent = Agent(says([call("pay", "c1", euros=1), call("pay", "c2", euros=2)], "done"), store=store)
+    agent.tool_plain(name="pay", requires_approval=True)(lambda euros: euros)
+    with pytest.raises(RunWaiting) as caught:
+        await agent.run("go", run_id="r")
+    reader = Agent(says("unasked"))
+    assert await reader.requests("r", store=store) == list(caught.value.requests)
+    await agent.answer("r", "c1", ToolApproved())
+    assert await agent.requests("r") == list(caught.value.requests)[1:]
+    assert (await agent.run(resume="r", answers={"c2": "never"})).data == "done"
+    assert await agent.requests("r") == []
+    with pytest.raises(RunNotFound):
+        await agent.requests("unknown")
+
+
+async def test_a_graphs_own_question_is_told_as_it_is() -> None:
+    store = MemoryStore()
+    with pytest.raises(RunWaiting) as caught:
+        await Graph(nodes=[Weigh]).run(Weigh(), store=store, run_id="r")
+    assert await Agent(says("unasked"), store=store).requests("r") == list(caught.value.questions)
