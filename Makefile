@@ -1,10 +1,10 @@
 # Everything runs in .venv, which any target makes or renews by itself.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(wildcard agentgraph tests benchmarks diagrams)
+SOURCES := $(wildcard agentgraph tests benchmarks diagrams known_models)
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo test check bench diagrams docs format lint types layers coverage
+.PHONY: setup demo test check bench diagrams names docs format lint types layers coverage
 
 setup: .venv/.dev
 
@@ -21,6 +21,9 @@ bench: .venv/.dev
 
 diagrams: .venv/.dev
 	$(BIN)/python diagrams/make.py
+
+names: .venv/.dev
+	$(BIN)/python known_models/write.py
 
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

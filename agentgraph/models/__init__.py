@@ -13,7 +13,7 @@ from agentgraph.exceptions import UserError
 from agentgraph.model import Model, ModelRequestParameters, ResultFormat, StreamedResponse, ToolDefinition
 
 from .infer import infer_model
-from .names import KnownModelName
+from .known_names import KnownModelName
 
 __all__ = [
     "ALLOW_MODEL_REQUESTS",

@@ -8,7 +8,8 @@ from importlib import import_module
 from agentgraph.exceptions import UserError
 from agentgraph.model import Model
 
-from .names import KnownModelName, nearest_names, protocols, split_name
+from .known_names import KnownModelName
+from .names import nearest_names, protocols, split_name
 
 __all__ = ["infer_model"]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from typing import get_args
@@ -17,6 +18,7 @@ from agentgraph.models import (
 from agentgraph.models.names import protocols, split_name
 from agentgraph.models.openai import OpenAIModel
 from agentgraph.models.test import TestModel
+from tests.shared_data import REPOSITORY
 
 
 @pytest.fixture(autouse=True)
@@ -70,10 +72,21 @@ def test_an_unknown_name_is_answered_by_the_nearest(name: str, hint: str) -> Non
     assert f"there is no model {name!r}" in str(raised.value)
 
 
+def test_the_known_names_are_those_of_the_data_file() -> None:
+    written = runpy.run_path(str(REPOSITORY / "known_models" / "write.py"))
+    assert written["TARGET"].read_text(encoding="utf-8") == written["source"](), "run `make names`"
+    assert list(get_args(KnownModelName)) == written["names"]()
+
+
+def test_every_service_with_names_of_its_own_has_some_that_are_known() -> None:
+    known = {name.partition(":")[0] for name in get_args(KnownModelName)}
+    assert protocols().keys() - known == {"litellm", "vllm"}  # these serve whatever somebody has put there
+
+
 def test_every_known_name_has_a_protocol() -> None:
     known = [name for name in get_args(KnownModelName) if name != "test"]
     assert all(split_name(name) is not None for name in known)
-    assert known == sorted(known)
+    assert known == sorted(set(known))
 
 
 @pytest.mark.parametrize(
