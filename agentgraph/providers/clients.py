@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 import httpx
 from anyio import NoEventLoopError
@@ -110,6 +111,7 @@ def _make_client(seconds: float, connect: float, *, trust_env: bool = True) -> A
         limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=KEPT_CONNECTIONS),
         headers={"user-agent": f"agentgraph/{_version()}"},
         follow_redirects=False,
+        http2=find_spec("h2") is not None,  # the extra `http2`; over TLS, where the service offers it
         verify=_tls(),
         trust_env=trust_env,
     )

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 
@@ -88,16 +89,16 @@ def chat_events(*texts: str) -> list[object]:
 class LocalServer:
     """Answers each request with the next reply of its script; the last one again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Callable[[LocalServer], Listener] | None = None) -> None:
         self.requests: list[Received] = []
         self.connections = 0
         self.closing = threading.Event()
         self._script: Script = lambda _: Reply(status=500)
-        self._listener = _Listener(self)
+        self._listener: Listener = _Plain(self) if listener is None else listener(self)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.server_port}"
+        return f"{self._listener.scheme}://127.0.0.1:{self._listener.server_address[1]}"
 
     def script(self, *replies: Reply) -> None:
         """Answer with these, in order."""
@@ -125,13 +126,21 @@ class LocalServer:
             self._listener.server_close()
 
 
-class _Listener(ThreadingHTTPServer):
+class Listener(ThreadingTCPServer):
+    """Accepts connections for a service."""
+
     daemon_threads = True
     request_queue_size = 128  # connections opened all at once do not wait for one another
+    scheme = "http"
 
-    def __init__(self, service: LocalServer) -> None:
+    def __init__(self, service: LocalServer, handler: type[BaseRequestHandler]) -> None:
         self.service = service
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), handler)
+
+
+class _Plain(Listener):
+    def __init__(self, service: LocalServer) -> None:
+        super().__init__(service, _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -157,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def _service(self) -> LocalServer:
-        assert isinstance(self.server, _Listener)
+        assert isinstance(self.server, Listener)
         return self.server.service
 
     def _answer(self, reply: Reply) -> None:
@@ -179,9 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def local_server(*replies: Reply) -> Generator[LocalServer]:
+def local_server(*replies: Reply, listener: Callable[[LocalServer], Listener] | None = None) -> Generator[LocalServer]:
     """A running server with this script."""
-    server = LocalServer()
+    server = LocalServer(listener)
     if replies:
         server.script(*replies)
     with server.running():
