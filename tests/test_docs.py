@@ -23,6 +23,7 @@ from agentgraph.agent.functions import AgentToolOptions
 from agentgraph.graph import DiagramOptions, GraphRunOptions
 from agentgraph.providers.services import SERVICES
 from agentgraph.settings import DownloadSettings, ModelSettings
+from agentgraph.testing import ReplayOptions
 from agentgraph.tools import ToolOptions
 from tests.shared_data import REPOSITORY
 
@@ -39,6 +40,7 @@ OPTIONS = [
     DiagramOptions,
     ModelSettings,
     DownloadSettings,
+    ReplayOptions,
 ]
 DOCUMENTED = [
     "",

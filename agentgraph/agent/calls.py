@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
-from typing import Annotated, Any, NoReturn, assert_never
+from typing import Any, NoReturn, assert_never
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from agentgraph.context import CallScope
@@ -18,7 +18,6 @@ from agentgraph.messages import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
     HandleResponseEvent,
-    RetryPromptPart,
     ToolCallPart,
     ToolReturnPart,
 )
@@ -29,22 +28,12 @@ from .answers import Reason, ToolApproved, ToolDenied, ToolValue, about, read_an
 from .config import AgentContext, run_context
 from .decide import Call
 from .events import CallStarted, emitted_call
+from .outcomes import Answer, CallOutcome, answer_instead, outcomes
+from .used import difference
 
-__all__ = ["Answer", "Tell", "run_calls"]
-
-Answer = ToolReturnPart | RetryPromptPart
-"""What a call is answered with."""
+__all__ = ["Tell", "run_calls"]
 
 Tell = Callable[[HandleResponseEvent], None]
-
-
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
-    """What the journal keeps of a call."""
-
-    part: Annotated[Answer, Field(discriminator="part_kind")]
-    usage: Usage | None = None
-    """What the call added to the run's usage, by agents that it ran."""
 
 
 Finished = Callable[[int, CallOutcome], None]
@@ -88,17 +77,19 @@ def _used(ctx: AgentContext[Any], call: Call, ended: Mapping[int, CallOutcome]) 
         row = ctx.journal.row(once.key, once.digest())
         if row is None or row.kind is not JournalKind.DONE:
             return _spent(ctx, call.position)
-        outcome = _adapter().validate_json(row.value)
+        outcome = outcomes().validate_json(row.value)
     return outcome.usage or Usage()
 
 
 def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOutcome]:
     # A function that closed over its own Once would be a cycle, which only the garbage collector frees.
-    return _identified(Once(str(call.position), _run_told, (ctx, call, finished), _adapter()), call.part)
+    return _identified(Once(str(call.position), _run_told, (ctx, call, finished), outcomes()), call.part)
 
 
 async def _run_told(ctx: AgentContext[Any], call: Call, finished: Finished) -> CallOutcome:
-    outcome = await _run(ctx, call, _once(ctx, call, finished))
+    outcome = answer_instead(ctx.run_id, call, ctx.deps.toolbox.tools[call.part.tool_name])
+    if outcome is None:
+        outcome = await _run(ctx, call, _once(ctx, call, finished))
     finished(call.position, outcome)
     return outcome
 
@@ -186,14 +177,14 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
             answer = await work()
     except BaseException as error:
         if usage != before + spent:
-            await _note_used(ctx, position, _difference(usage, before))
+            await _note_used(ctx, position, difference(usage, before))
         if isinstance(error, RunWaiting) and (here.scope is None or error.run_id not in here.scope.children):
             raise UserError(
                 f"tool {name!r} runs an agent that waits for answers (run {error.run_id!r}): "
                 "give that agent's run `parent=ctx`, so that it is found again when they come"
             ) from error
         raise
-    return CallOutcome(answer, None if usage == before else _difference(usage, before))
+    return CallOutcome(answer, None if usage == before else difference(usage, before))
 
 
 async def _note_used(ctx: AgentContext[Any], position: int, used: Usage) -> None:
@@ -221,28 +212,6 @@ def _scope(ctx: AgentContext[Any], position: int) -> CallScope | None:
     if ctx.store is None:
         return None
     return CallScope(ctx.store, ctx.deps.limits, f"{ctx.run_id}/{ctx.journal.branch}:{ctx.seq}/{position}")
-
-
-def _difference(after: Usage, before: Usage) -> Usage:
-    details = {name: count - (before.details or {}).get(name, 0) for name, count in (after.details or {}).items()}
-    return Usage(
-        after.requests - before.requests,
-        _less(after.request_tokens, before.request_tokens),
-        _less(after.response_tokens, before.response_tokens),
-        _less(after.total_tokens, before.total_tokens),
-        {name: count for name, count in details.items() if count} or None,
-        priced=after.priced - before.priced,
-        cost=after.cost - before.cost,
-    )
-
-
-def _less(after: int | None, before: int | None) -> int | None:
-    return None if after is None else after - (before or 0)
-
-
-@cache
-def _adapter() -> TypeAdapter[CallOutcome]:
-    return TypeAdapter(CallOutcome)
 
 
 @cache

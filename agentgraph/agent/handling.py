@@ -11,9 +11,10 @@ from agentgraph.messages import ModelRequest, ModelRequestPart, ModelResponse, R
 from agentgraph.result import Accepted, Rejected, validate
 from agentgraph.tools import unknown_tool
 
-from .calls import Answer, Tell, run_calls
+from .calls import Tell, run_calls
 from .config import AgentContext, run_context
 from .decide import Call, CallKind, HandleCalls, NothingSaid, TakeText, decide
+from .outcomes import Answer
 from .retries import count_result_retry, count_tool_retries
 from .state import FinalResult
 

@@ -1,4 +1,4 @@
-"""For tests of agents: what becomes of their runs if the process dies at any of its writes.
+"""For tests of agents: what becomes of their runs if the process dies at any of its writes; runs that are replayed.
 
 The fixtures for pytest are in `agentgraph.testing.pytest_plugin`.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from .attempt import Attempt, CrashOptions, Scenario
 from .crashing import crash_points, crash_points_sync
+from .differences import ReplayDiffers
 from .killing import kill_points
 from .places import OpenStore, in_memory, sqlite_in
+from .replaying import Replay, ReplayOptions, replay, replay_sync
 from .report import CommitPoint, Crash, CrashReport, Ending, Repeated
 
 __all__ = [
@@ -20,10 +22,15 @@ __all__ = [
     "Ending",
     "OpenStore",
     "Repeated",
+    "Replay",
+    "ReplayDiffers",
+    "ReplayOptions",
     "Scenario",
     "crash_points",
     "crash_points_sync",
     "in_memory",
     "kill_points",
+    "replay",
+    "replay_sync",
     "sqlite_in",
 ]

@@ -12,9 +12,9 @@ from agentgraph.exceptions import RunNotFound, UserError
 from agentgraph.graph import End, Graph, JournalRecord, RunRecord, Status, Store, lineage
 from agentgraph.graph.journal import UNKNOWN
 from agentgraph.graph.store import JournalKind
-from agentgraph.messages import ModelMessage, ModelMessagesTypeAdapter
 
 from .attempt import RUN_ID
+from .plain import plain
 from .report import Ending
 
 __all__ = ["find_run", "read_ending"]
@@ -47,7 +47,7 @@ async def read_ending(store: Store) -> Ending:
     pending = restored.pending
     return Ending(
         status=record.status,
-        history=_timeless(state.message_history),
+        history=plain(state.message_history),
         usage=state.usage,
         result=to_jsonable_python(pending.data.data) if isinstance(pending, End) else None,
         error=record.error,
@@ -58,18 +58,6 @@ async def read_ending(store: Store) -> Ending:
 @cache
 def _graph() -> Graph[AgentState, RunConfig[Any], FinalResult[Any]]:  # Any: results are compared as JSON
     return agent_graph(Any)
-
-
-def _timeless(messages: list[ModelMessage]) -> list[Any]:
-    """Messages as JSON; what a tool took or returned keeps its times, for they are content."""
-    plain: list[dict[str, Any]] = ModelMessagesTypeAdapter.dump_python(messages, mode="json")
-    return [
-        {**_without_time(message), "parts": [_without_time(part) for part in message["parts"]]} for message in plain
-    ]
-
-
-def _without_time(value: dict[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in value.items() if name != "timestamp"}
 
 
 def _unknown(row: JournalRecord) -> bool:
