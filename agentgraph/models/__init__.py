@@ -14,6 +14,7 @@ from agentgraph.model import Model, ModelRequestParameters, ResultFormat, Stream
 
 from .infer import infer_model
 from .known_names import KnownModelName
+from .registered import register_models
 
 __all__ = [
     "ALLOW_MODEL_REQUESTS",
@@ -27,6 +28,7 @@ __all__ = [
     "check_allow_model_requests",
     "infer_model",
     "override_allow_model_requests",
+    "register_models",
 ]
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from agentgraph.model import Model
 
 from .known_names import KnownModelName
 from .names import nearest_names, protocols, split_name
+from .registered import made_by, prefixes
 
 __all__ = ["infer_model"]
 
@@ -28,11 +29,15 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
     if model == "test":
         test_model: Callable[[], Model] = _load("test:TestModel")
         return test_model()
+    begin, _, own = model.partition(":")
+    make = made_by(begin)
+    if make is not None and own:
+        return make(own)
     found = split_name(model)
     if found is None:
         near = nearest_names(model)
         hint = f"did you mean {' or '.join(repr(name) for name in near)}?" if near else "names are 'provider:name'"
-        raise UserError(f"there is no model {model!r}: {hint} (providers: {', '.join(sorted(protocols()))})")
+        raise UserError(f"there is no model {model!r}: {hint} (providers: {', '.join(prefixes())})")
     prefix, name = found
     try:
         named: Callable[..., Model] = _load(protocols()[prefix])

@@ -27,6 +27,7 @@ class OpenAIProvider(Provider):
         http_client: httpx.AsyncClient | None = None,
         service: str = "openai",
         max_retries: int | RetrySettings = 2,
+        profile: ChatProfile | None = None,
     ) -> None:
         """Settle key and address.
 
@@ -36,6 +37,7 @@ class OpenAIProvider(Provider):
             http_client: as for `Provider`.
             service: an entry of `SERVICES`.
             max_retries: as for `Provider`.
+            profile: how requests have to look, for a service that is in no table; None: as for `service`.
 
         Raises:
             UserError: there is no key where the service needs one, no such service, or an address that is no URL.
@@ -54,7 +56,7 @@ class OpenAIProvider(Provider):
             http_client=http_client,
             max_retries=max_retries,
         )
-        self._profile = entry.chat
+        self._profile = entry.chat if profile is None else profile
 
     @property
     def profile(self) -> ChatProfile:

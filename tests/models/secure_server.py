@@ -20,7 +20,8 @@ class SecureListener(Listener):
     def __init__(self, service: LocalServer, authority: trustme.CA, *hosts: str) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.set_alpn_protocols(["h2"])
-        authority.issue_cert(*hosts).configure_cert(self.context)
+        certificate = authority.issue_cert(*hosts)
+        certificate.configure_cert(self.context)  # pyright: ignore[reportUnknownMemberType] - of pyOpenSSL, not here
         super().__init__(service, _Handler)
 
 

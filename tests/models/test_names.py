@@ -8,12 +8,14 @@ from typing import get_args
 import pytest
 
 import agentgraph.models
+from agentgraph import Agent
 from agentgraph.exceptions import UserError
 from agentgraph.models import (
     KnownModelName,
     check_allow_model_requests,
     infer_model,
     override_allow_model_requests,
+    register_models,
 )
 from agentgraph.models.names import protocols, split_name
 from agentgraph.models.openai import OpenAIModel
@@ -94,6 +96,20 @@ def test_every_known_name_has_a_protocol() -> None:
 )
 def test_families_need_no_prefix(name: str, prefix: str) -> None:
     assert split_name(name) == (prefix, name)
+
+
+def test_a_program_has_models_of_its_own_by_name() -> None:
+    register_models("house", lambda name: TestModel(custom_result_text=name))
+    register_models("house", lambda name: TestModel(custom_result_text=f"the {name}"))
+    assert Agent("house:big:one").run_sync("Hello").data == "the big:one"
+    with pytest.raises(UserError, match=r"there is no model 'house:'.*, house, "):
+        infer_model("house:")
+
+
+@pytest.mark.parametrize("prefix", ["openai", "google-gla", "test", "", "a:b"])
+def test_a_prefix_is_a_word_that_is_not_taken(prefix: str) -> None:
+    with pytest.raises(UserError, match=r"one of agentgraph's own|is no prefix"):
+        register_models(prefix, lambda name: TestModel())
 
 
 def test_a_protocol_without_a_client_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
