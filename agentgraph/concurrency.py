@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
@@ -191,6 +191,9 @@ _level: ContextVar[int] = ContextVar("_level", default=0)
 _portals: list[tuple[int, BlockingPortal]] = []  # thread id and portal; the index is the level
 _portals_lock = threading.Lock()
 
+_GLANCE = 0.5
+"""Seconds after which a thread that waits for a sync call looks for interrupts."""
+
 
 def run_sync(function: Callable[[], Awaitable[T]]) -> T:
     """Run an async function to its end from sync code: a script, any thread, or inside a running event loop.
@@ -200,7 +203,10 @@ def run_sync(function: Callable[[], Awaitable[T]]) -> T:
     level, portal = _portal()
     call = _SyncCall(function, level)
     try:
-        portal.start_task_soon(call.main).result()
+        future = portal.start_task_soon(call.main)
+        while not future.done():  # what interrupts just before a wait begins is noticed only after it
+            wait([future], _GLANCE)
+        future.result()
     except BaseException:
         # The interrupt may have come before the future of the task was there, so that is no help.
         if not call.finished.is_set() and portal.call(call.cancel):

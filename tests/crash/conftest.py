@@ -14,6 +14,7 @@ import pytest
 
 from .jobs import Door, Job
 from .processes import Worker, Workers
+from .schemas import Schema, fresh
 from .story import Ending, Story
 
 if sys.platform == "win32":
@@ -22,12 +23,28 @@ if sys.platform == "win32":
 MEMORY = Path("/dev/shm")  # noqa: S108 - nothing there has a name that could be guessed
 ROOM = 256 << 20
 
+KINDS = (Door.RUN, Door.GRAPH, Door.OFFICE)
+
 
 @pytest.fixture(scope="session")
 def pairs() -> Iterator[tuple[Workers, ...]]:
     """As many pairs of workers as stories can be told side by side."""
     with ExitStack() as stack:
         yield tuple((stack.enter_context(Worker()), stack.enter_context(Worker())) for _ in range(2))
+
+
+@pytest.fixture(scope="session")
+def schemas(pairs: tuple[Workers, ...]) -> Iterator[tuple[Schema, ...]]:
+    """A schema of a database for each pair of workers."""
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(fresh()) for _ in pairs)
+
+
+@pytest.fixture
+def keeps(request: pytest.FixtureRequest, where: str) -> tuple[Schema | None, ...]:
+    """What keeps the runs of each pair of workers: None is a file in the folder of the story."""
+    found: tuple[Schema, ...] | None = request.getfixturevalue("schemas") if where == "postgres" else None
+    return found or (None, None)
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +67,9 @@ class Unkilled:
 def unkilled(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Mapping[Door, Unkilled]:
     """How each kind of run ends; the doors of one kind, and the event loops, must not differ."""
     folder = tmp_path_factory.mktemp("unkilled")
-    agent, graph = (live(workers, Job(folder=folder / door, door=door)) for door in (Door.RUN, Door.GRAPH))
-    return {door: graph if door in (Door.GRAPH, Door.GRAPH_SYNC) else agent for door in Door}
+    agent, graph, office = (live(workers, Job(folder=folder / door, door=door)) for door in KINDS)
+    kinds = {Door.GRAPH: graph, Door.GRAPH_SYNC: graph, Door.OFFICE: office, Door.OFFICE_STREAM: office}
+    return {door: kinds.get(door, agent) for door in Door}
 
 
 def live(workers: Workers, job: Job) -> Unkilled:
@@ -74,3 +92,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def job(folder: Path, anyio_backend: str) -> Job:
     return Job(folder=folder, backend=anyio_backend)
+
+
+@pytest.fixture
+def folder_job(folder: Path, door: Door, backend: str) -> Job:
+    """The job of a test that names door and event loop itself."""
+    return Job(folder=folder, door=door, backend=backend)

@@ -6,17 +6,16 @@ What the model says depends on the number of its replies so far alone, so every 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from agentgraph import Agent, ModelRetry, RunContext
 from agentgraph.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from agentgraph.models.function import AgentInfo, FunctionModel
 
+from .legal import check_history
 from .place import Place
 
 __all__ = ["Verdict", "desk", "model"]
 
-T = TypeVar("T")
 Ctx = RunContext[Place]
 
 SCRIPT = (
@@ -52,6 +51,7 @@ def model(place: Place) -> FunctionModel:
     """The model of a run that takes place there."""
 
     async def reply(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        check_history(messages)
         replies = sum(isinstance(message, ModelResponse) for message in messages)
         await place.pass_gate(f"reply {replies}")
         return ModelResponse([*SCRIPT[replies]])
@@ -60,6 +60,7 @@ def model(place: Place) -> FunctionModel:
 
 
 def advice(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+    check_history(messages)
     return ModelResponse([TextPart("yes, it is")])
 
 
@@ -70,27 +71,27 @@ adviser = Agent(FunctionModel(advice), name="adviser")
 @desk.tool
 async def look_up(ctx: Ctx, customer: str) -> Customer:
     await ctx.deps.pass_gate(f"look_up {customer}")
-    return _done(ctx, Customer(customer, [17, 18]))
+    return ctx.deps.made(ctx.idempotency_key, Customer(customer, [17, 18]))
 
 
 @desk.tool
 def weigh(ctx: Ctx, parcel: int) -> str:
     ctx.deps.pass_gate_in_thread(f"weigh {parcel}")
-    return _done(ctx, f"{parcel} kg")
+    return ctx.deps.made(ctx.idempotency_key, f"{parcel} kg")
 
 
 @desk.tool
 async def consult(ctx: Ctx, question: str) -> str:
     """Ask another agent; its requests count for this run."""
     answered = await adviser.run(question, usage=ctx.usage)
-    return _done(ctx, answered.data)
+    return ctx.deps.made(ctx.idempotency_key, answered.data)
 
 
 @desk.tool(retries=2)
 def refund(ctx: Ctx, order: int, amount: int) -> str:
     if amount > 100:
-        raise _done(ctx, ModelRetry("at most 100 without a manager"))
-    return _done(ctx, f"refunded {amount} for order {order}")
+        raise ctx.deps.made(ctx.idempotency_key, ModelRetry("at most 100 without a manager"))
+    return ctx.deps.made(ctx.idempotency_key, f"refunded {amount} for order {order}")
 
 
 @desk.tool
@@ -99,10 +100,4 @@ async def ship(ctx: Ctx, order: int) -> str:
     if ctx.deps.first_time():
         await ctx.deps.wait_for_journal(2)
         raise OSError("the warehouse does not answer")
-    return _done(ctx, f"order {order} is on its way")
-
-
-def _done(ctx: Ctx, value: T) -> T:
-    assert ctx.idempotency_key is not None
-    ctx.deps.done(ctx.idempotency_key)
-    return value
+    return ctx.deps.made(ctx.idempotency_key, f"order {order} is on its way")

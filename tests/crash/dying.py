@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from agentgraph.graph import (
     Commit,
+    JournalKind,
     JournalRecord,
     NewRun,
     RunFilter,
@@ -41,23 +42,24 @@ class DyingStore:
         self.writes = 0
 
     async def create(self, run: NewRun) -> RunRecord:
-        marks = [] if run.opening is None else [step_mark(run.opening)]
+        marks = [] if run.opening is None else [step_mark(run.run_id, run.opening)]
         return await self._write(self._inner.create(run), *marks)
 
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
         return await self._write(self._inner.claim(run_id, options))
 
     async def commit(self, commit: Commit) -> Status:
-        return await self._write(self._inner.commit(commit), step_mark(commit.step))
+        return await self._write(self._inner.commit(commit), step_mark(commit.run_id, commit.step))
 
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
-        await self._write(self._inner.journal(run_id, epoch, record), call_mark(record))
+        await self._write(self._inner.journal(run_id, epoch, record), call_mark(run_id, record))
 
     async def settle(self, settlement: Settlement) -> Status:
-        return await self._write(self._inner.settle(settlement), *map(call_mark, settlement.journal))
+        marks = [call_mark(settlement.run_id, row) for row in settlement.journal]
+        return await self._write(self._inner.settle(settlement), *marks)
 
     async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
-        await self._write(self._inner.answer(run_id, key, value, digest))
+        await self._write(self._inner.answer(run_id, key, value, digest), f"answer {run_id}{key}")
 
     async def cancel(self, run_id: str) -> Status:
         return await self._inner.cancel(run_id)
@@ -98,9 +100,10 @@ class DyingStore:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def step_mark(step: StepRecord) -> str:
-    return f"step {step.seq}"
+def step_mark(run_id: str, step: StepRecord) -> str:
+    return f"step {run_id}/{step.seq}/"
 
 
-def call_mark(row: JournalRecord) -> str:
-    return f"call {row.seq}/{row.key}"
+def call_mark(run_id: str, row: JournalRecord) -> str:
+    made = row.kind in (JournalKind.DONE, JournalKind.LOST)
+    return f"{'call' if made else 'row'} {run_id}/{row.seq}/{row.key}"

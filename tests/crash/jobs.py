@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-__all__ = ["PATIENCE", "RUN_ID", "Door", "Job", "Moment", "Said", "say"]
+__all__ = ["ONE_RUN", "PATIENCE", "RUN_ID", "Door", "Job", "Moment", "Said", "say"]
 
 RUN_ID = "r"
 
@@ -31,6 +31,13 @@ class Door(StrEnum):
     RUN_STREAM = "run_stream"
     GRAPH = "graph"
     GRAPH_SYNC = "graph_sync"
+    OFFICE = "office"
+    """Runs that wait, children and forks: each process does what is to be done next."""
+    OFFICE_STREAM = "office_stream"
+
+
+ONE_RUN = [door for door in Door if door not in (Door.OFFICE, Door.OFFICE_STREAM)]
+"""Those by which every process runs the same run."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,10 @@ class Job:
     """Holds the store's file, the marks and the gates."""
     door: Door = Door.RUN
     backend: str = "asyncio"
+    server: str = field(default="", repr=False)
+    """The PostgreSQL server that keeps the run; empty: a SQLite file in the folder does."""
+    schema: str = ""
+    """Where on that server."""
     resume: bool = False
     crash: Moment | None = None
     kill_after: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -14,6 +15,8 @@ from .jobs import RUN_ID, Job, Said, say
 from .marks import leave_mark
 
 __all__ = ["Place"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,12 @@ class Place:
     def done(self, call: str) -> None:
         """Leave the mark of a finished call."""
         leave_mark(self.job.marks, call)
+
+    def made(self, key: str | None, value: T) -> T:
+        """The end of a tool's call under this idempotency key."""
+        assert key is not None
+        self.done(key)
+        return value
 
     def first_time(self) -> bool:
         """Whether no process of the run has asked before."""

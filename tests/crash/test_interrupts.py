@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import Unkilled
 from .gates import Gate
-from .jobs import Door, Job, Said
+from .jobs import ONE_RUN, Door, Job, Said
 from .processes import Workers
 from .story import Story
 
@@ -49,7 +49,7 @@ def test_an_interrupted_run_is_cancelled_and_can_be_resumed(
     story = Story.at(workers, job.folder / "story", replace(job, door=door))
     said = interrupted(story, signal.SIGINT, [gate])
     assert [(each.raised, each.exit) for each in said] == [("KeyboardInterrupt", None), (None, 0)]
-    assert story.found.status == "cancelled"
+    assert story.found.run.status == "cancelled"
     assert story.finish() == unkilled[door].ending
 
 
@@ -59,8 +59,8 @@ def test_the_thread_of_a_sync_tool_is_waited_for_and_its_end_is_kept(
 ) -> None:
     story = Story.at(workers, job.folder / "story", replace(job, door=door))
     said = interrupted(story, signal.SIGINT, ["look_up ada", "weigh 3"], holds="weigh 3")
-    assert (said[0].raised, story.found.status) == ("KeyboardInterrupt", "cancelled")
-    assert (2, "1") in story.found.journal
+    assert (said[0].raised, story.found.run.status) == ("KeyboardInterrupt", "cancelled")
+    assert (2, "1", "done") in story.found.run.journal
     assert story.finish() == unkilled[door].ending
 
 
@@ -71,16 +71,16 @@ def test_a_process_that_exits_on_sigterm_cancels_its_run(
     story = Story.at(workers, job.folder / "story", replace(job, door=door, sigterm_exits=True))
     gate = "look_up ada" if door is Door.RUN_SYNC else "second 0"
     assert interrupted(story, signal.SIGTERM, [gate])[0].raised == "SystemExit"
-    assert story.found.status == "cancelled"
+    assert story.found.run.status == "cancelled"
     assert story.finish() == unkilled[door].ending
 
 
-@pytest.mark.parametrize("door", Door)
+@pytest.mark.parametrize("door", ONE_RUN)
 def test_a_process_that_dies_of_sigterm_leaves_a_run_to_be_taken_over_at_once(
     workers: Workers, job: Job, unkilled: Mapping[Door, Unkilled], door: Door
 ) -> None:
     story = Story.at(workers, job.folder / "story", replace(job, door=door))
     gate = "second 0" if door in (Door.GRAPH, Door.GRAPH_SYNC) else "reply 1"
     assert interrupted(story, signal.SIGTERM, [gate])[0].exit == -signal.SIGTERM
-    assert story.found.status == "running"
+    assert story.found.run.status == "running"
     assert story.finish() == unkilled[door].ending

@@ -63,11 +63,11 @@ def test_a_stale_process_is_fenced_and_changes_nothing(
         while story.tell().raised == "RunBusy":
             story.processes.clear()
         assert story.finish() == unkilled[door].ending
-        before = everything(story.job.store, job.folder / "before")
+        before = everything(story.job)
         os.kill(standing.pid, signal.SIGCONT)
         gate.open()
         assert [said.raised for said in stale.finish() if said.left is None] == ["RunFenced", None]
-    assert everything(story.job.store, job.folder / "after") == before
+    assert everything(story.job) == before
 
 
 @pytest.mark.parametrize(("door", "place"), GATES)

@@ -11,9 +11,11 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -21,28 +23,27 @@ import anyio
 import trio
 from pydantic_core import from_json
 
-from agentgraph import AgentRunResult, Usage
+from agentgraph import AgentRunResult, RunWaiting, Usage
 from agentgraph.agent.options import RunOptions
 from agentgraph.agent.result import RunMessages
-from agentgraph.graph import GraphRunOptions, GraphRunResult
-from agentgraph.models.test import TestModel
-from agentgraph.stores import MemoryStore, SQLiteStore
+from agentgraph.graph import GraphRunOptions, GraphRunResult, Store
+from agentgraph.stores import PostgresStore, SQLiteStore
 
 from .desk import Verdict, desk, model
 from .dying import CRASH_AT, DyingStore
 from .jobs import PATIENCE, RUN_ID, Door, Job, Said, say
+from .office import ALL_RUNS, Answering, Forking, Going, boss, next_deed, options as office_options
 from .place import Place
 from .rounds import Fetch, Sum, rounds
 from .times import timeless
-
-assert trio.__name__ in sys.modules  # imported here once, not by each fork
 
 Ending = dict[str, Any]  # Any: JSON
 """History, usage and result of a run, without times."""
 
 
 def main() -> None:
-    anyio.run(build_schemas)
+    with TemporaryDirectory() as folder:
+        warm_up(Path(folder))
     gc.collect()
     gc.freeze()  # what a fork never touches is never copied for it
     while line := sys.stdin.buffer.readline():
@@ -59,11 +60,28 @@ def main() -> None:
         watch(job, child, reading)
 
 
-async def build_schemas() -> None:
-    """What every fork would do anew, at a multiple of its other cost. No tool is called, so there is no thread."""
-    place = Place(Job(folder=Path()), MemoryStore())
-    verdict = TestModel(call_tools=[], custom_result_args={"answer": "", "total": 0})
-    await desk.run("", store=place.store, deps=place, model=verdict)
+def warm_up(folder: Path) -> None:
+    """Do once what every fork would do anew, at a multiple of its other cost: imports, schemas."""
+    for door in (Door.RUN, Door.RUN_STREAM, Door.GRAPH, Door.OFFICE):
+        job = Job(folder=folder / door, door=door)
+        job.folder.mkdir()
+        while live_once(job) is None:
+            job = replace(job, resume=True)
+    trio.run(trio.lowlevel.checkpoint)
+    for thread in threading.enumerate():  # a fork has none of its parent's threads
+        if thread is not threading.main_thread():
+            thread.join()
+
+
+def live_once(job: Job) -> Ending | None:
+    """One process's share, in this one."""
+    store = SQLiteStore(job.store)
+    try:
+        return DOORS[job.door](Place(job, store))
+    except (OSError, RunWaiting):
+        return None
+    finally:
+        anyio.run(store.aclose)
 
 
 def watch(job: Job, child: int, reading: int) -> None:
@@ -81,13 +99,19 @@ def run_child(job: Job) -> None:
         os.environ[CRASH_AT] = str(job.crash)
     if job.sigterm_exits:
         signal.signal(signal.SIGTERM, _exit)
-    store = DyingStore(SQLiteStore(job.store, lease=job.lease), job.told)
+    store = DyingStore(open_kept(job), job.told)
     try:
         ending = DOORS[job.door](Place(job, store))
     except BaseException as error:  # noqa: BLE001 - the worker reports whatever the run raises, interrupts included
         say(Said(pid=os.getpid(), raised=type(error).__name__, writes=store.writes))
     else:
         say(Said(pid=os.getpid(), ended=ending, writes=store.writes))
+
+
+def open_kept(job: Job) -> Store:
+    if job.schema:
+        return PostgresStore(job.server, schema=job.schema, lease=job.lease)
+    return SQLiteStore(job.store, lease=job.lease)
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
@@ -132,6 +156,47 @@ def agent_ending(messages: RunMessages, usage: Usage, data: Verdict) -> Ending:
     return {"history": history, "new": new, "usage": asdict(usage), "result": asdict(data)}
 
 
+def office(place: Place) -> Ending | None:
+    """Do what is to be done next; the end comes when there is nothing any more."""
+
+    async def work() -> Ending | None:
+        while (deed := await next_deed(place)) is not None:
+            match deed:
+                case Forking(step, made):
+                    await boss.fork(RUN_ID, step=step, new_id=made, store=place.store)
+                    continue
+                case Answering():
+                    await deed.do(place)
+                case Going():
+                    await GOING[place.job.door](place, deed)
+            if await next_deed(place) is not None:
+                return None
+        return {run_id: await story_of(place, run_id) for run_id in ALL_RUNS}
+
+    return anyio.run(work, backend=place.job.backend)
+
+
+async def go(place: Place, going: Going) -> object:
+    return await boss.run(None if going.resume else "Order it", **office_options(place, going))
+
+
+async def stream(place: Place, going: Going) -> object:
+    async with boss.run_stream(None if going.resume else "Order it", **office_options(place, going)) as response:
+        async for _ in response.stream(debounce_by=None):
+            pass
+        return await response.get_data()
+
+
+GOING: Mapping[Door, Callable[[Place, Going], Awaitable[object]]] = {Door.OFFICE: go, Door.OFFICE_STREAM: stream}
+
+
+async def story_of(place: Place, run_id: str) -> Ending:
+    """How a run has ended: nothing is executed any more."""
+    ended = await boss.run(**office_options(place, Going(run_id, resume=True)))
+    history = from_json(timeless(ended.all_messages_json()))
+    return {"history": history, "usage": asdict(ended.usage()), "result": ended.data}
+
+
 def graph_options(place: Place) -> GraphRunOptions[Sum, Place]:
     options = GraphRunOptions[Sum, Place](store=place.store, deps=place)
     if place.job.resume:
@@ -160,12 +225,14 @@ def graph_ending(ended: GraphRunResult[Sum, int]) -> Ending:
     return {"result": ended.output, "state": asdict(ended.state)}
 
 
-DOORS: Mapping[Door, Callable[[Place], Ending]] = {
+DOORS: Mapping[Door, Callable[[Place], Ending | None]] = {
     Door.RUN: run,
     Door.RUN_SYNC: run_sync,
     Door.RUN_STREAM: run_stream,
     Door.GRAPH: run_graph,
     Door.GRAPH_SYNC: run_graph_sync,
+    Door.OFFICE: office,
+    Door.OFFICE_STREAM: office,
 }
 
 
