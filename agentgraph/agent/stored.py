@@ -83,7 +83,9 @@ class StoredOptions:
 
         Raises:
             DecodeError: they do not fit this release.
+            StoreError: they are encrypted.
         """
+        record.check_readable()
         try:
             return _adapter().validate_json(record.options)
         except ValidationError as error:

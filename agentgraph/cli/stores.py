@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,13 +12,16 @@ import typer
 
 from agentgraph.exceptions import StoreError
 from agentgraph.graph import Store
-from agentgraph.stores import open_store
+from agentgraph.stores import EncryptedStore, SivCipher, open_store
 
 from .errors import RefusedError
 
 __all__ = ["DEFAULT_STORE", "StoreOption", "existing_store", "opened_store"]
 
 DEFAULT_STORE = "agentgraph.db"
+
+KEY_VARIABLE = "AGENTGRAPH_KEY"
+"""The keys of an encrypted store, the newest first; no option, for other users see a process's options."""
 
 StoreOption = Annotated[
     str, typer.Option("--store", envvar="AGENTGRAPH_STORE", metavar="PATH", help="The file that holds the runs.")
@@ -59,6 +63,8 @@ def _check_there(where: str) -> None:
 
 def _open(where: str) -> Store:
     try:
-        return open_store(where)
+        store = open_store(where)
+        keys = os.environ.get(KEY_VARIABLE, "").split()
+        return EncryptedStore(store, SivCipher(*keys)) if keys else store
     except StoreError as error:
         raise RefusedError(error.message) from error

@@ -23,7 +23,9 @@ async def lineage(store: Store, record: RunRecord, below: int | None = None) -> 
 
     Raises:
         RunNotFound: a run that it goes on from is gone.
+        StoreError: the store cannot be read, or was opened without the key of what is encrypted.
     """
+    record.check_readable()
     newest_first: list[list[StepRecord]] = []
     while True:  # a conversation may have more turns than Python has frames
         own = await store.steps(record.run_id)

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agentgraph.exceptions import StoreError
+
 from .lifecycle import Event, Status
 
 __all__ = [
     "OPENING",
     "ROOT",
+    "SEALED",
     "Commit",
     "JournalKind",
     "JournalRecord",
@@ -31,6 +34,10 @@ ROOT = ""
 
 OPENING = -1
 """The seq of the step row that a branch begins with."""
+
+
+SEALED = b"\0"
+"""What bytes begin with that a store has encrypted; no JSON does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,18 @@ class RunRecord:
     """Unix time, seconds."""
     created_at: float = 0.0
     updated_at: float = 0.0
+
+    def check_readable(self) -> None:
+        """Refuse a run whose store was opened without its key.
+
+        Raises:
+            StoreError: it is encrypted.
+        """
+        if self.state.startswith(SEALED):
+            raise StoreError(
+                f"run {self.run_id!r} is encrypted: open its store with the key, `EncryptedStore(store, cipher)`, "
+                "or on the command line by the variable AGENTGRAPH_KEY"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

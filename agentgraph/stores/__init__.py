@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .care import Keep, Kept, Pruned, prune
+    from .ciphers import Cipher, SivCipher, new_key
+    from .encrypted import EncryptedStore
     from .memory import MemoryStore
     from .opening import open_store
     from .postgres import PostgresStore
@@ -17,27 +19,35 @@ if TYPE_CHECKING:
     from .transfer import export_run, import_run
 
 __all__ = [
+    "Cipher",
+    "EncryptedStore",
     "Keep",
     "Kept",
     "MemoryStore",
     "PostgresStore",
     "Pruned",
     "SQLiteStore",
+    "SivCipher",
     "export_run",
     "import_run",
+    "new_key",
     "open_store",
     "prune",
 ]
 
 _MODULES = {
+    "Cipher": ".ciphers",
+    "EncryptedStore": ".encrypted",
     "Keep": ".care",
     "Kept": ".care",
     "MemoryStore": ".memory",
     "PostgresStore": ".postgres",
     "Pruned": ".care",
     "SQLiteStore": ".sqlite",
+    "SivCipher": ".ciphers",
     "export_run": ".transfer",
     "import_run": ".transfer",
+    "new_key": ".ciphers",
     "open_store": ".opening",
     "prune": ".care",
 }

@@ -35,7 +35,7 @@ from agentgraph.graph.store import (
 
 from .pieces import pieces_of
 
-__all__ = ["LIMIT", "Blobs", "Cutter", "Stored", "cut", "digests_in", "is_cut", "join", "whole"]
+__all__ = ["LIMIT", "Blobs", "Cutter", "Stored", "cut", "digests_in", "digests_of", "is_cut", "join", "whole"]
 
 LIMIT = 64 * 1024
 """Bytes of a value, as it is stored, above which it is cut out."""
@@ -164,7 +164,12 @@ def is_cut(record: Stored) -> bool:
 def digests_in(records: Iterable[Stored]) -> set[str]:
     """The blobs that the records as they are stored refer to."""
     cut_off = [data for record in records for data in _payloads(record).values() if data[:1] == _MARK]
-    return {digest for data in cut_off for _, digest in _read(data)[0]}
+    return {digest for data in cut_off for digest in digests_of(data)}
+
+
+def digests_of(data: bytes) -> list[str]:
+    """The blobs that were cut out of it, each once, in the order in which they stand there."""
+    return list(dict.fromkeys(digest for _, digest in _read(data)[0])) if data[:1] == _MARK else []
 
 
 def whole(

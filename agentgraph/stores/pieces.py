@@ -13,10 +13,9 @@ from itertools import accumulate, pairwise
 
 from pydantic_core import from_json, to_json
 
-__all__ = ["SEALED", "pack", "pieces_of", "unpack"]
+from agentgraph.graph.records import SEALED
 
-SEALED = b"\0"
-"""What sealed bytes begin with."""
+__all__ = ["pack", "pieces_of", "unpack"]
 
 
 def pack(pieces: Sequence[bytes]) -> bytes:

@@ -73,10 +73,13 @@ async def import_run(store: Store, data: bytes | str, *, prefix: str = "") -> st
     Raises:
         RunExists: the store has one of the runs.
         UserError: the data is no such file, or a newer release wrote it; says which.
-        StoreError: the store cannot be written.
+        StoreError: the store cannot be written; or the runs are encrypted in the file, so they have to keep their ids.
     """
     file = _parse(data)
     known = {stored.run.run_id for stored in file.runs}
+    if prefix:  # what is encrypted is bound to its id
+        for stored in file.runs:
+            stored.run.check_readable()
     await store.insert([_renamed(stored, prefix, known) for stored in file.runs])
     return prefix + file.run_id
 

@@ -18,7 +18,14 @@ from tests.cli.calling import CommandLine
 def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> CommandLine:
     """Calls commands in an empty folder, in this process."""
     monkeypatch.chdir(tmp_path)
-    for name in ("AGENTGRAPH_STORE", "AGENTGRAPH_MODEL", "COLUMNS", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in (
+        "AGENTGRAPH_STORE",
+        "AGENTGRAPH_KEY",
+        "AGENTGRAPH_MODEL",
+        "COLUMNS",
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     return CommandLine(capfd)
 

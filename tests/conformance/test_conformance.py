@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentgraph.stores import MemoryStore
+from agentgraph.stores import EncryptedStore, MemoryStore, SivCipher, new_key
 from agentgraph.stores.conformance import MakeStore, SharedStoreConformance, StoreConformance
 from tests.stores.places import database_place, file_place
 
@@ -23,6 +23,14 @@ class TestSQLiteStore(SharedStoreConformance):
     def make_store(self, tmp_path: Path) -> Iterator[MakeStore]:
         with file_place(tmp_path) as place:
             yield place.open
+
+
+class TestEncryptedStore(SharedStoreConformance):
+    @pytest.fixture
+    def make_store(self, tmp_path: Path) -> Iterator[MakeStore]:
+        cipher = SivCipher(new_key())
+        with file_place(tmp_path) as place:
+            yield lambda clock: EncryptedStore(place.open(clock), cipher)
 
 
 class TestPostgresStore(SharedStoreConformance):
