@@ -145,6 +145,7 @@ class _Plain(Listener):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a small chunk goes out at once, and not when the one before was acknowledged
 
     def setup(self) -> None:
         super().setup()

@@ -10,18 +10,19 @@ from pathlib import Path
 import trustme
 
 from tests.models.local_server import Received, Reply, file_reply, local_server
+from tests.models.protocols import CHAT, Said
 from tests.models.secure_server import SecureListener
-from tests.models.test_loops import chat
 from tests.shared_data import REPOSITORY
 
+CALL, TEXT = Said(calls=(("c1", "Oslo"),)), Said(texts=("It is ", "4 degrees."))
 HOSTS = ("127.0.0.1", "pictures.example")
 
 
 def answer(received: Received) -> Reply:
     if received.path == "/a.png":
         return file_reply(b"a picture", "image/png")
-    replies = chat().streamed if received.json["stream"] else chat().plain
-    return replies[1] if b'"role":"tool"' in received.body else replies[0]
+    said = TEXT if b'"role":"tool"' in received.body else CALL
+    return CHAT.streamed(said) if received.json["stream"] else CHAT.plain(said)
 
 
 def test_agents_speak_http_2_and_downloads_check_the_name(tmp_path: Path) -> None:
