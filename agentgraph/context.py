@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Self, TypedDict, Unpack
 
@@ -31,10 +32,23 @@ class CallScope:
     """Where the run is kept, and so are they."""
     limits: UsageLimits
     """What the run may use, they included."""
+    beside: Callable[[], Usage]
+    """What else counts towards that: the calls that are made at the same time have used it."""
     prefix: str
     """What their ids begin with: the same at every attempt of the call."""
     children: list[str] = field(default_factory=list[str])
     """Their ids, in the order started."""
+    below: list[Callable[[], Usage]] = field(default_factory=list[Callable[[], Usage]])
+    """What they use right now, and have not counted yet."""
+
+    @contextmanager
+    def counting(self, used: Callable[[], Usage]) -> Generator[None]:
+        """Have `used` counted inside of the block, by whoever asks what the tree has used."""
+        self.below.append(used)
+        try:
+            yield
+        finally:
+            self.below.remove(used)
 
     def start(self, key: str | None) -> str:
         """The id of the next one; `key` tells it from others that are started at the same time."""

@@ -6,7 +6,7 @@ import pytest
 
 from agentgraph.context import CallScope, RunContext
 from agentgraph.stores import MemoryStore
-from agentgraph.usage import UsageLimits
+from agentgraph.usage import Usage, UsageLimits
 from tests.contexts import context
 
 
@@ -45,6 +45,6 @@ def test_a_context_does_not_change() -> None:
 
 
 def test_the_runs_that_a_call_starts_are_told_apart_by_their_count_or_a_key() -> None:
-    scope = CallScope(MemoryStore(), UsageLimits(), "r/:2/0")
+    scope = CallScope(MemoryStore(), UsageLimits(), Usage, "r/:2/0")
     assert [scope.start(None), scope.start("second"), scope.start(None)] == scope.children
     assert scope.children == ["r/:2/0.0", "r/:2/0.second", "r/:2/0.2"]

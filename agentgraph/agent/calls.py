@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, NoReturn, assert_never
 
@@ -36,8 +36,33 @@ __all__ = ["Tell", "run_calls"]
 Tell = Callable[[HandleResponseEvent], None]
 
 
-Finished = Callable[[int, CallOutcome], None]
-"""Told of a call by its position, once it has ended."""
+@dataclass(frozen=True)
+class _Batch:
+    """The calls of a reply while they are made."""
+
+    ctx: AgentContext[Any]
+    calls: Mapping[int, Call]
+    """By position."""
+    finished: Callable[[int, CallOutcome], None]
+    """Told of a call by its position, once it has ended."""
+    ended: Mapping[int, CallOutcome]
+    live: dict[int, Usage] = field(default_factory=dict[int, Usage])
+    """The usages that calls count in, begun with that of the run."""
+    scopes: dict[int, CallScope] = field(default_factory=dict[int, CallScope])
+
+    def beside(self, position: int) -> Usage:
+        """What the other calls have used so far, and what goes on beside the whole run."""
+        return sum((self._used(other) for other in self.calls if other != position), self.ctx.deps.spent(Usage()))
+
+    def used(self) -> Usage:
+        """What all calls have used so far."""
+        return sum(map(self._used, self.calls), Usage())
+
+    def _used(self, position: int) -> Usage:
+        if position not in self.live:
+            return _used(self.ctx, self.calls[position], self.ended)
+        counted = difference(self.live[position], self.ctx.state.usage)
+        return sum((used() for used in self.scopes[position].below), counted)
 
 
 async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -> dict[int, Answer]:
@@ -57,8 +82,10 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
         ended[position] = outcome
         tell(FunctionToolResultEvent(outcome.part, events[position].call_id))
 
+    batch = _Batch(ctx, {call.position: call for call in calls}, finished, ended)
     try:
-        outcomes = await ctx.once_all([_once(ctx, call, finished) for call in calls])
+        with ctx.deps.counting(batch.used):
+            outcomes = await ctx.once_all([_once(batch, call) for call in calls])
         for call, outcome in zip(calls, outcomes, strict=True):
             if call.position not in ended:  # it was taken from the journal
                 finished(call.position, outcome)
@@ -66,6 +93,7 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
         # Not before: every call begins with the same usage, whichever of them ends first.
         for call in calls:
             ctx.state.usage.incr(_used(ctx, call, ended))
+        batch.scopes.clear()  # they refer to the batch: a cycle, which only the garbage collector frees
     return {call.position: outcome.part for call, outcome in zip(calls, outcomes, strict=True)}
 
 
@@ -81,22 +109,23 @@ def _used(ctx: AgentContext[Any], call: Call, ended: Mapping[int, CallOutcome]) 
     return outcome.usage or Usage()
 
 
-def _once(ctx: AgentContext[Any], call: Call, finished: Finished) -> Once[CallOutcome]:
+def _once(batch: _Batch, call: Call) -> Once[CallOutcome]:
     # A function that closed over its own Once would be a cycle, which only the garbage collector frees.
-    return _identified(Once(str(call.position), _run_told, (ctx, call, finished), outcomes()), call.part)
+    return _identified(Once(str(call.position), _run_told, (batch, call), outcomes()), call.part)
 
 
-async def _run_told(ctx: AgentContext[Any], call: Call, finished: Finished) -> CallOutcome:
+async def _run_told(batch: _Batch, call: Call) -> CallOutcome:
+    ctx = batch.ctx
     outcome = answer_instead(ctx.run_id, call, ctx.deps.toolbox.tools[call.part.tool_name])
     if outcome is None:
-        outcome = await _run(ctx, call, _once(ctx, call, finished))
-    finished(call.position, outcome)
+        outcome = await _run(batch, call, _once(batch, call))
+    batch.finished(call.position, outcome)
     return outcome
 
 
-async def _run(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> CallOutcome:
+async def _run(batch: _Batch, call: Call, once: Once[CallOutcome]) -> CallOutcome:
     """Make the call, or ask about it; what was asked about it before, and answered, holds."""
-    part, answers = call.part, 0
+    ctx, part, answers = batch.ctx, call.part, 0
     while (stored := ctx.journal.answer(stage(once.key, answers), _identified(once, part).digest())) is not None:
         match read_answer(stored):
             case ToolDenied(content) | ToolValue(content):
@@ -108,13 +137,14 @@ async def _run(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome]) -> C
                 assert_never(unreachable)
     here = replace(_identified(once, part), key=stage(once.key, answers))
     ctx.journal.ask_on(here.key, here.digest())
-    return await _attempt(ctx, replace(call, part=part), here, approved=answers > 0)
+    return await _attempt(batch, replace(call, part=part), here, approved=answers > 0)
 
 
-async def _attempt(ctx: AgentContext[Any], call: Call, once: Once[CallOutcome], *, approved: bool) -> CallOutcome:
+async def _attempt(batch: _Batch, call: Call, once: Once[CallOutcome], *, approved: bool) -> CallOutcome:
+    ctx = batch.ctx
     begun = await _begin(ctx, call.part, once, approved=approved)
     try:
-        return await _make(ctx, call.position, call.part, approved=approved)
+        return await _make(batch, call.position, call.part, approved=approved)
     except CallDeferred:
         _ask(ctx, "deferred", call.part, once)
     except ApprovalRequired as required:
@@ -153,12 +183,13 @@ def _approved_already(name: str) -> UserError:
     )
 
 
-async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, approved: bool) -> CallOutcome:
+async def _make(batch: _Batch, position: int, part: ToolCallPart, *, approved: bool) -> CallOutcome:
+    ctx = batch.ctx
     toolbox = ctx.deps.toolbox
     name = part.tool_name
     # The call gets a usage of its own, so that what it adds can be told, journaled and counted exactly once.
     before, spent = ctx.state.usage + Usage(), _spent(ctx, position)
-    usage = before + spent
+    usage = batch.live[position] = before + spent
     here = replace(
         run_context(ctx),
         usage=usage,
@@ -167,7 +198,7 @@ async def _make(ctx: AgentContext[Any], position: int, part: ToolCallPart, *, ap
         retry=ctx.state.tool_retries.get(name, 0),
         idempotency_key=f"{ctx.run_id}/{ctx.seq}/{position}",
         tool_call_approved=approved,
-        scope=_scope(ctx, position),
+        scope=_scope(batch, position),
     )
     work = partial(run_call, toolbox.tools[name], part, here, default_timeout=toolbox.timeout)
     try:
@@ -208,10 +239,13 @@ def _identified(once: Once[CallOutcome], part: ToolCallPart) -> Once[CallOutcome
     return replace(once, identity=[part.tool_name, part.args_as_json_str()])
 
 
-def _scope(ctx: AgentContext[Any], position: int) -> CallScope | None:
+def _scope(batch: _Batch, position: int) -> CallScope | None:
+    ctx = batch.ctx
     if ctx.store is None:
         return None
-    return CallScope(ctx.store, ctx.deps.limits, f"{ctx.run_id}/{ctx.journal.branch}:{ctx.seq}/{position}")
+    prefix = f"{ctx.run_id}/{ctx.journal.branch}:{ctx.seq}/{position}"
+    batch.scopes[position] = scope = CallScope(ctx.store, ctx.deps.limits, partial(batch.beside, position), prefix)
+    return scope
 
 
 @cache

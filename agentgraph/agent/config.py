@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar
 
-from agentgraph.context import RunContext
+from agentgraph.context import CallScope, RunContext
 from agentgraph.graph import GraphRunContext
 from agentgraph.messages import ModelMessage, UserContent, UserPromptPart
 from agentgraph.model import Model
 from agentgraph.result import ResultSchema, ResultValidator
 from agentgraph.settings import ModelSettings
 from agentgraph.tools import Tool
-from agentgraph.usage import UsageLimits
+from agentgraph.usage import Usage, UsageLimits
 
 from .prompts import SystemPrompts
 from .state import AgentState
@@ -58,6 +59,16 @@ class RunConfig(Generic[DepsT]):
     validators: Sequence[ResultValidator[Any, Any]] = ()
     result_retries: int = 1
     end_strategy: EndStrategy = "early"
+    scope: CallScope | None = None
+    """The call that the run was started by, if it is a child."""
+
+    def spent(self, usage: Usage) -> Usage:
+        """What the limits hold for, where the run itself has come to `usage`: all of the tree, as of now."""
+        return usage if self.scope is None else usage + self.scope.beside()
+
+    def counting(self, used: Callable[[], Usage]) -> AbstractContextManager[None]:
+        """Let the rest of the tree know meanwhile what the run uses that is not in its usage yet."""
+        return nullcontext() if self.scope is None else self.scope.counting(used)
 
 
 AgentContext: TypeAlias = GraphRunContext[AgentState, RunConfig[DepsT]]

@@ -34,8 +34,9 @@ async def handle(ctx: AgentContext[Any], reply: ModelResponse, tell: Tell) -> Mo
         Exception: what a tool or validator raises.
     """
     config = ctx.deps
-    config.limits.check_tokens(ctx.state.usage)
-    config.limits.check_cost(ctx.state.usage)
+    spent = config.spent(ctx.state.usage)
+    config.limits.check_tokens(spent)
+    config.limits.check_cost(spent)
     match decide(reply, config.toolbox.tools, config.result.tool_names):
         case NothingSaid():
             message = f"the model's reply is empty: neither text nor a tool call, finish reason {reply.finish_reason}"

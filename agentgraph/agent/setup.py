@@ -227,6 +227,7 @@ class RunSetup(Generic[ResultT]):
         problem = None if ended or limits.cost_limit is None else model.price_problem()
         if problem is not None:
             raise UserError(f"the run has a `cost_limit`, but {problem}")
+        parent = options.get("parent")
         return RunConfig(
             deps=options.get("deps"),
             model=model,
@@ -238,6 +239,7 @@ class RunSetup(Generic[ResultT]):
             validators=self.validators,
             result_retries=self.result_retries,
             end_strategy=self.end_strategy,
+            scope=None if parent is None else parent.scope,
         )
 
 

@@ -25,7 +25,7 @@ from .config import AgentContext
 from .events import emitted_stream
 from .pacing import Paced, Pieces
 from .reading import read_partial, read_result
-from .turns import Prepared, end_request, failing
+from .turns import Prepared, end_request, failing, one_request
 
 __all__ = ["AgentStream", "open_stream"]
 
@@ -121,7 +121,7 @@ class AgentStream(Generic[DepsT, ResultT]):
             raise self._error
         try:
             event = await anext(self._source)
-            used, limits = self.usage(), self._ctx.deps.limits
+            used, limits = self._ctx.deps.spent(self.usage()), self._ctx.deps.limits
             limits.check_tokens(used)
             limits.check_cost(used)
         except StopAsyncIteration:
@@ -152,6 +152,7 @@ async def open_stream(ctx: AgentContext[Any], prepared: Prepared) -> AsyncGenera
     else:
         asked = config.model.request_stream(prepared.messages, config.settings, prepared.parameters)
     async with AsyncExitStack() as stack:
+        stack.enter_context(config.counting(one_request))
         stream = AgentStream[Any, Any](ctx, await failing(ctx, stack.enter_async_context(asked)))
         yield stream
         await _read_rest(stream)

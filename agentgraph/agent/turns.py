@@ -20,7 +20,7 @@ from .events import RequestStarted, emitted_request
 from .instructions import instructed
 from .state import FinalResult
 
-__all__ = ["Prepared", "Turn", "begin_request", "end_request", "failing", "request_reply"]
+__all__ = ["Prepared", "Turn", "begin_request", "end_request", "failing", "one_request", "request_reply"]
 
 T = TypeVar("T")
 
@@ -120,7 +120,7 @@ async def begin_request(ctx: AgentContext[Any], request: ModelRequest) -> Prepar
     if request.parts and not (state.message_history and state.message_history[-1] is request):
         state.message_history.append(request)
         state.run_step += 1
-    config.limits.check_before_request(state.usage)
+    config.limits.check_before_request(config.spent(state.usage))
     functions = await prepare(config.toolbox.tools, run_context(ctx), state.tool_retries)
     result = config.result
     parameters = ModelRequestParameters(functions, result.takes_text, result.tools, result.format)
@@ -135,13 +135,19 @@ def end_request(ctx: AgentContext[Any], reply: ModelResponse, usage: Usage) -> M
     return reply
 
 
+def one_request() -> Usage:
+    """What a request counts for that is on its way."""
+    return Usage(requests=1)
+
+
 async def request_reply(ctx: AgentContext[Any], prepared: Prepared) -> ModelResponse:
     """Send the request and wait for the whole reply."""
     config = ctx.deps
-    if ctx.outlet.observers:
-        reply, usage = await emitted_request(ctx, prepared.event(config))
-    else:
-        reply, usage = await config.model.request(prepared.messages, config.settings, prepared.parameters)
+    with config.counting(one_request):
+        if ctx.outlet.observers:
+            reply, usage = await emitted_request(ctx, prepared.event(config))
+        else:
+            reply, usage = await config.model.request(prepared.messages, config.settings, prepared.parameters)
     return end_request(ctx, reply, usage)
 
 

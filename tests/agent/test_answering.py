@@ -34,8 +34,8 @@ async def test_an_agent_hands_in_the_answer_to_any_graph_as_it_is() -> None:
 
 async def test_what_a_run_waits_for_can_be_read_by_anybody() -> None:
     store = MemoryStore()
-    agent = Agent(says([call("pay", "c1", euros=1), call("pay", "c2", euros=2)], "done"), store=store)
-    agent.tool_plain(name="pay", requires_approval=True)(lambda euros: euros)
+    agent = Agent(says([call("pay", "c1", x=1), call("pay", "c2", x=2)], "done"), store=store)
+    agent.tool_plain(name="pay", requires_approval=True)(abs)
     with pytest.raises(RunWaiting) as caught:
         await agent.run("go", run_id="r")
     reader = Agent(says("unasked"))

@@ -121,6 +121,17 @@ async def test_a_limit_holds_for_the_whole_tree_and_can_be_raised(limit: int) ->
     assert set(firm.done.values()) == {1}
 
 
+@pytest.mark.parametrize("limit", range(1, 12))
+async def test_runs_side_by_side_do_not_go_over_the_limit_together(limit: int) -> None:
+    store, firm, usage = MemoryStore(), Firm(), Usage()
+    with pytest.raises(UsageLimitExceeded):
+        await firm.boss.run("go", run_id="r", store=store, usage_limits=UsageLimits(request_limit=limit), usage=usage)
+    assert usage.requests == limit
+    with pytest.raises(UsageLimitExceeded):  # what has ended counts as well when the tree goes on
+        await firm.boss.run(resume="r", store=store, usage=usage)
+    assert usage.requests == limit
+
+
 async def test_a_tree_that_is_executed_is_cancelled_together() -> None:
     store, firm = MemoryStore(), Firm()
     firm.gate = anyio.Event()
