@@ -30,11 +30,21 @@ def export(
         sys.stdout.write(data.decode() + "\n")
         return
     try:
-        with open(file, "xb", opener=_for_its_owner_alone) as written:
-            written.write(data)
+        _write(file, data)
     except OSError as error:
         raise RefusedError(f"{file} cannot be written: {error.strerror or error}") from error
     console().print(text(f"{run_id}: {size(len(data))} in {file}"))
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Write the whole file, or leave none behind."""
+    with open(file, "xb", buffering=0, opener=_for_its_owner_alone) as written:
+        try:
+            while data:
+                data = data[written.write(data) :]
+        except BaseException:
+            file.unlink()
+            raise
 
 
 def _for_its_owner_alone(path: str, flags: int) -> int:

@@ -9,7 +9,7 @@ import anyio
 import typer
 
 from agentgraph.exceptions import RunExists
-from agentgraph.stores import import_run as into_store
+from agentgraph.stores import MemoryStore, import_run as into_store
 
 from .errors import RefusedError
 from .printing import console, text
@@ -32,6 +32,7 @@ def import_run(
 
 
 async def _import(where: str, data: bytes, prefix: str) -> str:
+    await into_store(MemoryStore(), data, prefix=prefix)  # what is no exported run leaves no empty store behind
     async with opened_store(where) as store:
         try:
             return await into_store(store, data, prefix=prefix)

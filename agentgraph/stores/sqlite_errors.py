@@ -45,6 +45,8 @@ def cannot_open(path: Path, error: OSError | sqlite3.Error) -> StoreError:
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
         return StoreError(f"{path} cannot be created: {reason}; give a file in a folder that this user can write to")
+    if path.is_dir():
+        return StoreError(f"{path} cannot be opened: it is a folder; give the path of a file")
     what, way_out = _explain(error)
     return StoreError(f"{path} cannot be opened: {what}; {way_out}")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,7 +140,35 @@ def test_what_is_no_exported_run_is_refused(cli: CommandLine, tmp_path: Path) ->
     (tmp_path / "notes.txt").write_text("notes")
     assert "no exported run" in cli.refusal("import", "notes.txt")
     assert "missing.json cannot be read: No such file" in cli.refusal("import", "missing.json")
-    assert "there is no store" in cli.refusal("export", "one", "x.json", "--store", "missing.db")
+    assert "Is a directory" in cli.refusal("import", str(tmp_path))
+    assert not (tmp_path / STORE).exists()
+
+
+def test_half_a_file_and_one_of_a_newer_format_are_refused(cli: CommandLine, tmp_path: Path) -> None:
+    keep_runs("one")
+    cli("export", "one", "one.json")
+    whole = (tmp_path / "one.json").read_text()
+    (tmp_path / "half.json").write_text(whole[: len(whole) // 2])
+    (tmp_path / "newer.json").write_text(whole.replace('"format": 1', '"format": 2', 1))
+    assert "no exported run" in cli.refusal("import", "half.json", "--store", "other.db")
+    assert "exported in format 2" in cli.refusal("import", "newer.json", "--store", "other.db")
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_left_behind(cli: CommandLine, tmp_path: Path) -> None:
+    Agent(TestModel(), store=STORE).run_sync(
+        '"' * 500_000, run_id="one"
+    )  # quotes take more room in JSON than in a store
+    largest = (tmp_path / STORE).stat().st_size + 100_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+    try:
+        assert "one.json cannot be written: File too large" in cli.refusal("export", "one", "one.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert not (tmp_path / "one.json").exists()
 
 
 def test_a_run_that_is_not_there_is_not_exported(cli: CommandLine) -> None:

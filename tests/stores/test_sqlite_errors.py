@@ -77,7 +77,7 @@ async def test_a_file_as_folder_and_a_folder_as_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be created: Not a directory"):
         SQLiteStore(tmp_path / "file" / "r.db")
-    with pytest.raises(StoreError, match=rf"{tmp_path} cannot be opened: this user cannot open or create it"):
+    with pytest.raises(StoreError, match=rf"{tmp_path} cannot be opened: it is a folder; give the path"):
         SQLiteStore(tmp_path)
 
 
