@@ -15,7 +15,7 @@ from .marks import read_marks
 from .processes import Worker
 from .schemas import Rows, Schema
 
-__all__ = ["Ending", "Scene", "Story"]
+__all__ = ["MOST", "Ending", "Scene", "Story"]
 
 MOST = 30
 """Processes that no story may need."""
