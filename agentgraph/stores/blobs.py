@@ -229,9 +229,12 @@ def _where(record: Stored, name: str, before: bytes) -> str:
     match record:
         case JournalRecord():
             return f"the value of call {record.key!r}"
-        case StepRecord() if name == "body" and b"\n" in before:
+        case StepRecord() if name == "body":
             head, *lines = before.split(b"\n")
-            return _field_of_line(from_json(head), len(lines))
+            try:
+                return _field_of_line(from_json(head), len(lines))
+            except (ValueError, KeyError, TypeError):
+                return "the body"  # encrypted, or not by us
         case _:
             return f"the {name}"
 

@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 
 from agentgraph import Agent, BinaryContent, ModelSettings, RunWaiting, ToolApproved
-from agentgraph.exceptions import RunNotFound, StoreError, UserError
+from agentgraph.exceptions import DecodeError, RunNotFound, StoreError, UserError
 from agentgraph.graph import records
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.questions import Question
@@ -255,6 +255,28 @@ async def test_big_values_are_still_stored_once(path: Path, store: Store) -> Non
         rows = connection.execute("SELECT data FROM blobs").fetchall()
     assert (len(rows), [traces(data) for (data,) in rows]) == (2, [[], []])
     assert (await store.load("s")).options == big(b"x")
+
+
+async def test_a_big_value_that_is_lost_or_changed_is_named(path: Path, store: Store) -> None:
+    run = await store.create(new_run())
+    step = commit("r", run.epoch, 0)
+    await store.commit(replace(step, step=replace(step.step, body=b"{}\n" + big(b"x"))))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE blobs SET data = CAST(data || 'more' AS BLOB)")
+    with pytest.raises(StoreError, match="run 'r', step 0: the body is not encrypted"):
+        await store.steps("r")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE blobs SET data = zeroblob(length(data) - 4)")
+    with pytest.raises(
+        StoreError, match="run 'r', step 0: the body cannot be decrypted: it needs the key known as 00000"
+    ):
+        await store.steps("r")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM blobs")
+    with pytest.raises(
+        DecodeError, match="run 'r', step 0: the body cannot be decoded: the store has lost the big value"
+    ):
+        await store.steps("r")
 
 
 async def test_runs_come_in_and_out_in_the_clear(store: Store) -> None:
