@@ -56,6 +56,7 @@ Lookup: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 MAX_BYTES = 32 * 2**20
 TIMEOUT = 60.0
 MAX_REDIRECTS = 5
+LAST_PORT = 65535
 AT_ONCE = 8
 """Downloads of one request that run side by side."""
 WEB = ("http://", "https://")
@@ -133,7 +134,7 @@ async def download(item: MediaUrl, rules: DownloadSettings, look_up: Lookup = _l
             return await _Download(item, rules, look_up).content()
     except TimeoutError:
         reason = f"it took longer than {seconds:g} s (`timeout` of the setting `downloads`)"
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):  # the latter of a host that no name can be
         reason = "it is no URL"
     except (httpx.HTTPError, OSError) as error:  # OSError: the lookup of a name
         reason = f"its server could not be reached or was cut off ({type(error).__name__})"
@@ -171,6 +172,8 @@ class _Download:
             raise DownloadError(shown_url(str(url)), "only http and https are downloaded")
         literal = as_literal(url.host)
         port = url.port or {"http": 80, "https": 443}[url.scheme]
+        if port > LAST_PORT:
+            raise DownloadError(shown_url(str(url)), f"there is no port {port}")
         addresses = [literal] if literal else await self.look_up(url.raw_host.decode(), port)
         private = [address for address in addresses if not is_public(address)]
         if private and not self.rules.get("allow_private", False):

@@ -338,7 +338,22 @@ async def test_no_error_shows_what_may_be_secret() -> None:
     assert "pass-" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://a b/\x00"])
+@given(st.from_regex(r"https?://[^ ]{0,30}(:[0-9]{0,6})?/a", fullmatch=True) | st.text(max_size=30))
+@settings(max_examples=100)
+def test_whatever_the_url_the_error_is_ours(url: str) -> None:
+    with pytest.raises(DownloadError):
+        anyio.run(partial(download, ImageUrl(url), {}, looked_up("10.0.0.1")))
+
+
+async def test_a_host_that_is_no_name_is_an_error() -> None:
+    assert await reason_of(ImageUrl("http://xn--/a.png")) == "it is no URL"
+
+
+async def test_a_port_beyond_all_ports_is_an_error() -> None:
+    assert await reason_of(ImageUrl("http://127.0.0.1:99999/a.png")) == "there is no port 99999"
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://[::1]:x/", "http://a b/\x00"])
 async def test_what_is_no_url_is_an_error(url: str) -> None:
     assert await reason_of(ImageUrl(url)) == "it is no URL"
     assert shown_url(url) == "(a malformed URL)"
