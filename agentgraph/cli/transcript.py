@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from pydantic_core import to_json
 from rich.table import Table
 
 from agentgraph.messages import (
@@ -12,6 +13,8 @@ from agentgraph.messages import (
     ModelRequest,
     ModelRequestPart,
     ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
@@ -70,6 +73,10 @@ def _reply_line(part: ModelResponsePart) -> Line:
             return "model thinks", part.content, "dim"
         case ToolCallPart():
             return "model calls", f"{part.tool_name} {part.args_as_json_str()}", "cyan"
+        case NativeToolCallPart():
+            return "service calls", f"{part.tool_name} {to_json(part.args).decode()}", "cyan"
+        case NativeToolReturnPart():
+            return f"service {part.tool_name}", to_json(part.content).decode(), "green"
         case _:
             assert_never(part)
 

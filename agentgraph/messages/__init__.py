@@ -47,6 +47,8 @@ from .media import (
 from .parts import (
     ModelRequestPart,
     ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
@@ -82,6 +84,8 @@ __all__ = [
     "ModelResponsePart",
     "ModelResponsePartDelta",
     "ModelResponseStreamEvent",
+    "NativeToolCallPart",
+    "NativeToolReturnPart",
     "PartDeltaEvent",
     "PartStartEvent",
     "ReplyBuilder",

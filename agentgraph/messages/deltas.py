@@ -23,7 +23,14 @@ from pydantic import Field
 
 from agentgraph.exceptions import UnexpectedModelBehavior
 
-from .parts import ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
+from .parts import (
+    ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 
 __all__ = [
     "ModelResponsePartDelta",
@@ -193,11 +200,23 @@ class _Call:
             self.fields = {**(self.fields or {}), **args}
 
 
+@dataclass(slots=True, eq=False)
+class _Whole:
+    index: int
+    whole: NativeToolCallPart | NativeToolReturnPart
+
+    def part(self) -> NativeToolCallPart | NativeToolReturnPart:
+        return self.whole
+
+
+_Draft: TypeAlias = _Text | _Thought | _Call | _Whole
+
+
 class ReplyBuilder:
     """Builds the parts of one reply, in the order in which they start. Each method returns the events of its change."""
 
     def __init__(self) -> None:
-        self._drafts: list[_Text | _Thought | _Call] = []
+        self._drafts: list[_Draft] = []
         self._calls: dict[Hashable, _Call] = {}
         self._keyed: dict[Hashable, int] = {}
 
@@ -296,7 +315,7 @@ class ReplyBuilder:
         return [PartStartEvent(call.index, call.part())]
 
 
-def _draft(index: int, part: ModelResponsePart) -> _Text | _Thought | _Call:
+def _draft(index: int, part: ModelResponsePart) -> _Draft:
     match part:
         case TextPart():
             return _Text(index, [part.content])
@@ -307,6 +326,8 @@ def _draft(index: int, part: ModelResponsePart) -> _Text | _Thought | _Call:
             call.add_args(part.args)
             call.index = index
             return call
+        case NativeToolCallPart() | NativeToolReturnPart():
+            return _Whole(index, part)
         case _:
             assert_never(part)
 

@@ -22,6 +22,8 @@ from .media import UserContent
 __all__ = [
     "ModelRequestPart",
     "ModelResponsePart",
+    "NativeToolCallPart",
+    "NativeToolReturnPart",
     "RetryPromptPart",
     "SystemPromptPart",
     "TextPart",
@@ -201,10 +203,40 @@ class ToolCallPart:
         return UnexpectedModelBehavior(f"the arguments of the call of {self.tool_name!r} are {why}", body)
 
 
+@dataclass(slots=True)
+class NativeToolCallPart:
+    """The service has called a tool that it runs by itself, such as a search. It is told here, and never run by us."""
+
+    tool_name: str
+    """What the tool is, in one word for all services: `web_search`, `code_execution`; of a server of tools its name."""
+    args: dict[str, Any] = field(default_factory=dict[str, Any])  # Any: JSON
+    """What it was called with, as far as the service tells."""
+    tool_call_id: str | None = None
+    provider_details: Annotated[dict[str, Any] | None, Field(exclude_if=is_none)] = None  # Any: JSON
+    """What the same service wants back."""
+    part_kind: Literal["native-tool-call"] = "native-tool-call"
+
+
+@dataclass(slots=True)
+class NativeToolReturnPart:
+    """What a tool that the service runs by itself gave back."""
+
+    tool_name: str
+    """As that of the call."""
+    content: Annotated[Any, PlainSerializer(_storable, when_used="json")] = None  # Any: JSON
+    """What the service tells of it; None if nothing."""
+    tool_call_id: str | None = None
+    provider_details: Annotated[dict[str, Any] | None, Field(exclude_if=is_none)] = None  # Any: JSON
+    """What the same service wants back."""
+    part_kind: Literal["native-tool-return"] = "native-tool-return"
+
+
 ModelRequestPart: TypeAlias = Annotated[
     SystemPromptPart | UserPromptPart | ToolReturnPart | RetryPromptPart, Field(discriminator="part_kind")
 ]
 """A part of what is sent to the model."""
 
-ModelResponsePart: TypeAlias = Annotated[TextPart | ToolCallPart | ThinkingPart, Field(discriminator="part_kind")]
+ModelResponsePart: TypeAlias = Annotated[
+    TextPart | ToolCallPart | ThinkingPart | NativeToolCallPart | NativeToolReturnPart, Field(discriminator="part_kind")
+]
 """A part of a reply."""

@@ -1,7 +1,7 @@
 """Replies of Anthropic's protocol, whole or in pieces, read by the same few lines.
 
 A whole message is taken as the events that a stream would have had, so both end in one mapping. Blocks that are neither
-text nor thought nor call of ours are kept as they came: see `service_blocks`.
+text nor thought nor call, of ours or of the service, are kept as they came: see `service_blocks`.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ from .anthropic_events import (
     ThinkingDelta,
     Whole,
 )
+from .anthropic_native import native_part
 from .anthropic_usage import usage_of
 from .claude import Redacted
 from .origin import marked
-from .service_blocks import BlockBuilder, joined_input
+from .service_blocks import BlockBuilder, NativePart, joined_input
 from .wire import JSON, as_text, error_inside, read
 
 __all__ = ["MessageReply", "decode"]
@@ -88,6 +89,8 @@ class _Open:
     place: int = 0
     service: JSON | None = None
     """The block itself, if it is none of ours."""
+    part: NativePart | None = None
+    """What it is so far, if it tells of a tool of the service."""
     pieces: list[str] = field(default_factory=list[str])
     """Of the input of a service's call."""
 
@@ -120,6 +123,9 @@ class MessageReply:
         self._blocks = 0
         self._open: dict[int, _Open] = {}
         self._sealed = False
+        """Whether there is a part that means something to this service alone."""
+        self._names: dict[str, str] = {}
+        """The service's tools that were called, by the ids of the calls."""
         self._id: str | None = None
         self._details: JSON = {}
         self._usage: JSON = {}
@@ -149,8 +155,9 @@ class MessageReply:
                 return self._add(self._opened(delta.index, body), delta.delta)
             case "content_block_stop":
                 index = read(BlockStop, body, self.model_name).index
-                self._stop(self._opened(index, body), body)
+                opened = self._opened(index, body)
                 del self._open[index]
+                return self._stop(opened, body)
             case "message_delta":
                 end = read(MessageDelta, body, self.model_name)
                 self._end(end.delta, end.usage)
@@ -231,9 +238,8 @@ class MessageReply:
             case Call():
                 return self._builder.tool_call(opened.key, name=block.name, args=block.input, call_id=block.id)
             case Other():
-                opened.place = self._builder.place()
                 opened.service = dict(block.model_extra or {})
-                return []
+                return self._serve(opened)
             case _:
                 assert_never(block)
 
@@ -257,12 +263,29 @@ class MessageReply:
                 assert_never(delta)
         return []
 
-    def _stop(self, opened: _Open, body: str) -> None:
+    def _serve(self, opened: _Open) -> list[ModelResponseStreamEvent]:
+        """Tell of a tool of the service, or see where the block is to be kept."""
+        block = opened.service or {}
+        part = native_part(block, self._names)
+        if part is None:
+            opened.place = self._builder.place()
+            return []
+        self._sealed = True  # it goes back to this service alone
+        self._names[part.tool_call_id or ""] = part.tool_name
+        if part == opened.part:
+            return []
+        opened.part = part
+        return self._builder.part(opened.key, part)
+
+    def _stop(self, opened: _Open, body: str) -> list[ModelResponseStreamEvent]:
         if opened.service is None:
-            return
+            return []
         if any(opened.pieces):
-            opened.service["input"] = joined_input(opened.pieces, self.model_name, body)
+            opened.service = {**opened.service, "input": joined_input(opened.pieces, self.model_name, body)}
+        if opened.part is not None:
+            return self._serve(opened)
         self._builder.keep(opened.place, opened.service)
+        return []
 
     def _cite(self, citations: list[JSON] | None) -> None:
         if citations:

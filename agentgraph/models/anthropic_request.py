@@ -27,7 +27,7 @@ from .choice import ToolChoice, tool_choice
 from .claude import Redacted, can_demand_calls, claude_profile, is_own_thought
 from .extra import with_extra_body
 from .result_schema import bounded_schema, no_json_mode
-from .service_blocks import with_service_blocks
+from .service_blocks import SaidPart, with_service_blocks
 from .turns import Said, system_prompts, turns
 from .wire import JSON
 
@@ -118,7 +118,7 @@ def _result(call_id: str | None, text: str, *, is_error: bool) -> JSON:
 def _replied(reply: ModelResponse, model_name: str) -> list[JSON]:
     own = is_own_thought(reply, model_name, SYSTEM)
 
-    def block(part: TextPart | ThinkingPart | ToolCallPart) -> list[JSON]:
+    def block(part: SaidPart) -> list[JSON]:
         match part:
             case TextPart():
                 return [{"type": "text", "text": part.content}] if part.content.strip() else []

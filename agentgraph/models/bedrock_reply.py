@@ -1,7 +1,7 @@
 """Replies of Bedrock's protocol, whole or in pieces, read by the same few lines.
 
 A whole reply is taken as the events that a stream would have had, so both end in one mapping. Blocks that are neither
-text nor thought nor call of ours are kept as they came: see `service_blocks`.
+text nor thought nor call, of ours or of the service, are kept as they came: see `service_blocks`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agentgraph.usage import Usage
 from .bedrock_events import Block, Call, Cited, End, Event, ExceptionEvent, Metadata, Reasoning, Whole
 from .claude import Redacted
 from .origin import marked
-from .service_blocks import BlockBuilder, joined_input
+from .service_blocks import BlockBuilder, NativePart, joined_input, native_call, native_return
 from .wire import JSON, as_object, as_objects, as_text, count, error_inside, read
 
 __all__ = ["ConverseReply", "decode"]
@@ -90,6 +90,9 @@ class ConverseReply:
         self._blocks = 0
         self._open: dict[int, _Open] = {}
         self._sealed = False
+        """Whether there is a part that means something to this service alone."""
+        self._names: dict[str, str] = {}
+        """The service's tools that were called, by the ids of the calls."""
         self._details: JSON = {}
         self._usage: JSON = {}
 
@@ -121,7 +124,7 @@ class ConverseReply:
         if event.metadata is not None:
             self._tell(event.metadata)
         if event.contentBlockStop is not None:
-            self._stop(event.contentBlockStop.contentBlockIndex, body)
+            return self._stop(event.contentBlockStop.contentBlockIndex, body)
         if event.contentBlockStart is not None:
             return self._add(event.contentBlockStart.contentBlockIndex, event.contentBlockStart.start)
         if event.contentBlockDelta is not None:
@@ -234,13 +237,36 @@ class ConverseReply:
             else:
                 opened.service[name] = {**as_object(opened.service.get(name)), **fields} if is_object else value
 
-    def _stop(self, index: int, body: str) -> None:
+    def _stop(self, index: int, body: str) -> list[ModelResponseStreamEvent]:
         opened = self._open.pop(index, None)
         if opened is None or opened.service is None:
-            return
+            return []
         if any(opened.pieces):
             opened.service["toolUse"]["input"] = joined_input(opened.pieces, self.model_name, body)
-        self._builder.keep(opened.place, opened.service)
+        part = _native_part(opened.service, self._names)
+        if part is None:
+            self._builder.keep(opened.place, opened.service)
+            return []
+        self._sealed = True  # it goes back to this service alone
+        self._names[part.tool_call_id or ""] = part.tool_name
+        return self._builder.part(opened.key, part)
+
+
+def _native_part(block: JSON, names: Mapping[str, str]) -> NativePart | None:
+    """The part that a block of the service's own is, given the names of earlier calls; None if it is about no tool."""
+    call, result = as_object(block.get("toolUse")), as_object(block.get("toolResult"))
+    if call:
+        path = ["toolUse", "input"] if isinstance(call.get("input"), dict) else None
+        return native_call(str(call.get("name")), call.get("toolUseId"), call.get("input"), block, path)
+    if not result:
+        return None
+    name = names.get(str(result.get("toolUseId")), str(result.get("type")).removesuffix("_result"))
+    match result.get("content"):
+        case [{"json": content}]:
+            return native_return(name, result.get("toolUseId"), content, block, ["toolResult", "content", 0, "json"])
+        case content:
+            path = ["toolResult", "content"] if "content" in result else None
+            return native_return(name, result.get("toolUseId"), content, block, path)
 
 
 def _details(counts: JSON) -> dict[str, int]:

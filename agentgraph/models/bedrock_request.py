@@ -12,7 +12,6 @@ from pydantic_core import to_json
 from agentgraph.messages import (
     ModelMessage,
     ModelResponse,
-    ModelResponsePart,
     RetryPromptPart,
     TextPart,
     ThinkingPart,
@@ -31,7 +30,7 @@ from .choice import ToolChoice, tool_choice
 from .claude import Redacted, can_demand_calls, is_own_thought
 from .extra import with_extra_body
 from .result_schema import bounded_schema, no_json_mode
-from .service_blocks import with_service_blocks
+from .service_blocks import SaidPart, with_service_blocks
 from .turns import Said, system_prompts, turns
 from .wire import JSON
 
@@ -115,7 +114,7 @@ def _result(call_id: str | None, blocks: list[JSON], status: str) -> JSON:
 def _replied(reply: ModelResponse, model_name: str) -> list[JSON]:
     own = is_own_thought(reply, model_name, SYSTEM)
 
-    def block(part: ModelResponsePart) -> list[JSON]:
+    def block(part: SaidPart) -> list[JSON]:
         match part:
             case TextPart():
                 return [{"text": part.content}] if part.content.strip() else []

@@ -13,6 +13,8 @@ from agentgraph.messages import (
     ImageUrl,
     ModelMessage,
     ModelResponse,
+    NativeToolCallPart,
+    NativeToolReturnPart,
     RetryPromptPart,
     TextPart,
     ThinkingPart,
@@ -106,6 +108,8 @@ def _reply(reply: ModelResponse, system: str) -> list[JSON]:
             case ToolCallPart():
                 function = {"name": part.tool_name, "arguments": part.args_as_json_str()}
                 calls.append({"id": part.tool_call_id, "type": "function", "function": function})
+            case NativeToolCallPart() | NativeToolReturnPart():
+                pass  # the service has no such tools
             case _:
                 assert_never(part)
     plan = (reply.provider_details or {}).get(TOOL_PLAN) if own else None

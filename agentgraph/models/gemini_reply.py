@@ -17,6 +17,7 @@ from agentgraph.messages import (
     FinishReason,
     ModelResponse,
     ModelResponseStreamEvent,
+    NativeToolCallPart,
     PartStartEvent,
     TextPart,
     ThinkingPart,
@@ -24,9 +25,10 @@ from agentgraph.messages import (
 )
 from agentgraph.usage import Usage
 
+from .gemini_native import grounding_parts, native_part
 from .gemini_signatures import kept_signatures
 from .origin import marked
-from .service_blocks import BlockBuilder
+from .service_blocks import BlockBuilder, is_native
 from .wire import JSON, Wire, as_objects, as_text, count, error_inside, read
 
 __all__ = ["GeminiReply", "decode"]
@@ -120,6 +122,8 @@ class GeminiReply:
         self._length = 0
         self._signatures: dict[int, str] = {}
         self._details: JSON = {}
+        self._told: set[str] = set()
+        """Tools of the service that are known from the details alone."""
         self._finish: str | None = None
         self._id: str | None = None
         self._usage: JSON = {}
@@ -150,7 +154,8 @@ class GeminiReply:
         told = candidate.model_extra or {}
         self._details |= {key: told[key] for key in KEPT if told.get(key)}
         parts = candidate.content.parts if candidate.content else None
-        return [event for part in parts or [] for event in self._part(part)]
+        events = [event for part in parts or [] for event in self._part(part)]
+        return events + (self._grounded() if self._finish is not None else [])
 
     def response(self) -> ModelResponse:
         """The reply so far."""
@@ -159,7 +164,7 @@ class GeminiReply:
         details = {**kept_signatures(self._signatures), **self._builder.kept, **self._details}
         if self._finish is not None and finish not in {"stop", "length"}:
             details["finishReason"] = self._finish
-        if details or any(isinstance(part, ThinkingPart) for part in parts):
+        if details or any(isinstance(part, ThinkingPart) or is_native(part) for part in parts):
             details = marked(self._system, deepcopy(details))
         return ModelResponse(
             parts,
@@ -188,6 +193,9 @@ class GeminiReply:
         if part.model_extra or (part.thought_signature and not (part.text or part.function_call)):
             # What we have no part for; also a signature that came after the text that it is for.
             block = part.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            native = native_part(block)
+            if native is not None:
+                return self._builder.part(object(), native)
             self._builder.keep(self._builder.place(), block)
             return []
         events = self._events(part)
@@ -196,6 +204,13 @@ class GeminiReply:
         if part.thought_signature and not part.thought:
             self._signatures[self._length - 1] = part.thought_signature
         return events
+
+    def _grounded(self) -> list[ModelResponseStreamEvent]:
+        """Tell of searches and pages that were no parts; at the end, as a text would be cut in two by it."""
+        known = {part.tool_name for part in self._builder.parts if isinstance(part, NativeToolCallPart)} - self._told
+        parts = [part for part in grounding_parts(self._details) if part.tool_name not in known]
+        self._told.update(part.tool_name for part in parts)
+        return [event for part in parts for event in self._builder.part((part.tool_name, part.part_kind), part)]
 
     def _events(self, part: _Part) -> list[ModelResponseStreamEvent]:
         if part.function_call is not None:

@@ -9,7 +9,6 @@ from typing import assert_never, cast
 from agentgraph.messages import (
     ModelMessage,
     ModelResponse,
-    ModelResponsePart,
     RetryPromptPart,
     TextPart,
     ThinkingPart,
@@ -28,7 +27,7 @@ from .gemini_schema import gemini_schema
 from .gemini_settings import encode_settings
 from .gemini_signatures import signature_of, signed
 from .result_schema import no_json_mode
-from .service_blocks import with_service_blocks
+from .service_blocks import SaidPart, with_service_blocks
 from .turns import Said, system_prompts, turns
 from .wire import JSON
 
@@ -120,7 +119,7 @@ def _reply(reply: ModelResponse, model_name: str, system: str) -> list[JSON]:
     return blocks
 
 
-def _reply_part(part: ModelResponsePart) -> list[JSON]:
+def _reply_part(part: SaidPart) -> list[JSON]:
     signature = signature_of(part)
     seal = {} if signature is None else {"thoughtSignature": signature}
     match part:

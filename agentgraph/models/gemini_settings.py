@@ -35,7 +35,7 @@ class GeminiModelSettings(ModelSettings, total=False):
     gemini_cached_content: str
     """The name of cached content. Tools and system prompts are those that it was cached with; ours are left out."""
     gemini_builtin_tools: list[JSON]
-    """Tools that the service runs itself, such as `{"googleSearch": {}}`; what they did is in `provider_details`."""
+    """Tools that the service runs itself, such as `{"googleSearch": {}}`."""
     gemini_response_modalities: list[str]
     """What to answer with, such as `["TEXT", "IMAGE"]`; images are kept in `provider_details`."""
     gemini_media_resolution: str

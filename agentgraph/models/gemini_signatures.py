@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from agentgraph.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.messages import (
+    ModelMessage,
+    ModelResponse,
+    ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 
 from .origin import made_by
 from .wire import JSON
@@ -51,7 +60,7 @@ def signed(message: ModelMessage, system: str) -> ModelMessage:
     return replace(message, parts=parts)
 
 
-def signature_of(part: ModelResponsePart) -> str | None:
+def signature_of(part: TextPart | ThinkingPart | ToolCallPart) -> str | None:
     """The signature that a part carries."""
     return part.signature if isinstance(part, SignedText | SignedCall | ThinkingPart) else None
 
@@ -62,7 +71,7 @@ def _signed(part: ModelResponsePart, signature: str | None) -> ModelResponsePart
             return SignedText(part.content, signature=signature)
         case ToolCallPart():
             return SignedCall(part.tool_name, part.args, part.tool_call_id, signature=signature)
-        case ThinkingPart():
+        case ThinkingPart() | NativeToolCallPart() | NativeToolReturnPart():
             return part
         case _:
             assert_never(part)

@@ -11,6 +11,8 @@ from agentgraph.messages import (
     ModelRequest,
     ModelRequestPart,
     ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
@@ -71,6 +73,8 @@ def _of_reply(parts: Sequence[ModelResponsePart]) -> int:
                 tokens += _words(part.content)
             case ToolCallPart():
                 tokens += 1 + _words(part.args_as_json_str())
+            case NativeToolCallPart() | NativeToolReturnPart():
+                pass  # not what a model of ours says
             case _:
                 assert_never(part)
     return tokens

@@ -6,7 +6,7 @@ reasons and usage. Nothing here reads a socket or a clock, but for the time of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from agentgraph.exceptions import UnexpectedModelBehavior
 from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ReplyBuilder, ThinkingPart
 from agentgraph.usage import Usage
 
+from .openai_executed import executed_parts
 from .openai_usage import usage_of
 from .think_tags import Kind, ThinkTags
 from .wire import JSON, Wire, as_object, as_text, count, error_inside, read
@@ -109,6 +110,8 @@ class ChatReply:
         self._calls = 0
         self._open: dict[int | None, tuple[int, str | None]] = {}
         """By the service's index: our key of the call that pieces go to, and the call's id."""
+        self._executed: dict[Hashable, JSON] = {}
+        """What the service did with tools of its own, by its index."""
         self._id: str | None = None
         self._details: JSON = {}
         self._usage: JSON = {}
@@ -192,7 +195,7 @@ class ChatReply:
         if delta.annotations:
             self._details.setdefault("annotations", []).extend(delta.annotations)
         if delta.executed_tools:
-            self._execute(delta.executed_tools)
+            events += self._execute(delta.executed_tools)
         for position, call in enumerate(delta.tool_calls or []):
             events += self._call(call, position if whole else call.index)
         return events
@@ -212,15 +215,15 @@ class ChatReply:
             events += self._builder.thinking(piece) if kind == "thinking" else self._builder.text(piece)
         return events
 
-    def _execute(self, tools: list[JSON]) -> None:
-        """Keep what the service did with tools of its own, the pieces of one call put together."""
-        kept: list[JSON] = self._details.setdefault("executed_tools", [])
+    def _execute(self, tools: list[JSON]) -> list[ModelResponseStreamEvent]:
+        """Tell what the service did with tools of its own, the pieces of one call put together."""
+        events: list[ModelResponseStreamEvent] = []
         for tool in tools:
-            known = next((each for each in kept if each.get("index") == tool.get("index")), None)
-            if known is None or tool.get("index") is None:
-                kept.append(dict(tool))
-            else:
-                known.update(tool)
+            index: Hashable = tool.get("index", object())  # one without an index has come whole
+            known = self._executed[index] = {**self._executed.get(index, {}), **tool}
+            for part in executed_parts(known):
+                events += self._builder.part((index, part.part_kind), part)
+        return events
 
     def _think(self, delta: _Delta) -> list[ModelResponseStreamEvent]:
         if not delta.reasoning_details:

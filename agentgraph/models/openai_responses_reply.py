@@ -13,14 +13,21 @@ from copy import deepcopy
 from datetime import UTC, datetime
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
-from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ThinkingPart
+from agentgraph.messages import (
+    FinishReason,
+    ModelResponse,
+    ModelResponseStreamEvent,
+    NativeToolCallPart,
+    ThinkingPart,
+)
 from agentgraph.usage import Usage
 
+from .openai_responses_native import native_parts
 from .openai_responses_request import PHASES, RAW_THOUGHTS
 from .openai_responses_wire import Answer, Call, Event, Item, Message, Reasoning
 from .openai_usage import usage_of
 from .origin import marked
-from .service_blocks import BlockBuilder
+from .service_blocks import BlockBuilder, NativePart, is_native
 from .wire import JSON, as_object, as_text, error_inside, read
 
 __all__ = ["ResponsesReply", "decode"]
@@ -73,6 +80,10 @@ class ResponsesReply:
         """By the index of an item that was announced: its place among the parts."""
         self._streamed: set[int] = set()
         """The indexes of the items that have come piece by piece."""
+        self._told: dict[tuple[int, str], NativePart] = {}
+        """By the index of an item and the kind of its part: what was told of a tool of the service."""
+        self._searched: str | None = None
+        """The newest call that looks for tools."""
         self._thought: tuple[object, ...] = ()
         """Which piece of thinking is the newest."""
 
@@ -132,7 +143,7 @@ class ResponsesReply:
         last = self._last or Answer()
         details = deepcopy(self._details)
         own = {**self._builder.kept, **({PHASES: [*self._phases]} if any(self._phases) else {})}
-        if own or any(isinstance(part, ThinkingPart) for part in parts):
+        if own or any(isinstance(part, ThinkingPart) or is_native(part) for part in parts):
             details = marked(self._system, {**details, **own})
         if last.status in WAITING and not parts:
             details["status"] = last.status
@@ -157,9 +168,23 @@ class ResponsesReply:
         if isinstance(item, Call):
             self._begun[index] = 0
             return self._builder.tool_call(index, name=item.name, call_id=item.call_id or item.id)
-        # What two messages say is two parts, as is what comes before and after a tool of the service.
+        if isinstance(item, dict) and (parts := native_parts(item, self._searched)):
+            self._begun[index] = 0
+            return self._tell(index, parts)
+        # What two messages say is two parts, as is what comes before and after an item that is none.
         self._begun[index] = 0 if isinstance(item, Reasoning) else self._builder.place()
         return []
+
+    def _tell(self, index: int, parts: list[NativePart]) -> list[ModelResponseStreamEvent]:
+        """Tell of a tool of the service what has not been told."""
+        events: list[ModelResponseStreamEvent] = []
+        for part in parts:
+            if self._told.get((index, part.part_kind)) != part:
+                self._told[index, part.part_kind] = part
+                events += self._builder.part((index, part.part_kind), part)
+            if isinstance(part, NativeToolCallPart) and part.tool_name == "tool_search":
+                self._searched = part.tool_call_id
+        return events
 
     def _piece(self, event: Event, index: int) -> list[ModelResponseStreamEvent]:
         if event.delta is None:
@@ -189,8 +214,10 @@ class ResponsesReply:
             case Reasoning():
                 return events + self._finish_thought(item, streamed=streamed)
             case _:
-                self._builder.keep(self._begun[index], item)
-                return events
+                parts = native_parts(item, self._searched)
+                if not parts:
+                    self._builder.keep(self._begun[index], item)
+                return events + self._tell(index, parts)
 
     def _say(self, message: Message) -> list[ModelResponseStreamEvent]:
         events: list[ModelResponseStreamEvent] = []

@@ -15,7 +15,6 @@ from agentgraph.messages import (
     ModelMessage,
     ModelRequestPart,
     ModelResponse,
-    ModelResponsePart,
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
@@ -38,7 +37,7 @@ from .openai_request import demand
 from .openai_responses_settings import OpenAIResponsesModelSettings, encode_settings
 from .origin import made_by
 from .result_schema import named_schema
-from .service_blocks import with_service_blocks
+from .service_blocks import SaidPart, with_service_blocks
 from .turns import one_by_one
 from .wire import JSON
 
@@ -124,7 +123,7 @@ def _with_phases(items: list[JSON], phases: Sequence[str | None]) -> list[JSON]:
     return items
 
 
-def _item(part: ModelResponsePart, *, own: bool, raw: Sequence[str]) -> list[JSON]:
+def _item(part: SaidPart, *, own: bool, raw: Sequence[str]) -> list[JSON]:
     match part:
         case TextPart():
             return [{"role": "assistant", "content": part.content}] if part.content else []

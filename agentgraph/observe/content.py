@@ -21,6 +21,8 @@ from agentgraph.messages import (
     ModelRequest,
     ModelResponse,
     ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
@@ -134,6 +136,10 @@ def _reply_part(part: ModelResponsePart) -> JSON:
                 "name": part.tool_name,
                 "arguments": jsonable(arguments(part)),
             }
+        case NativeToolCallPart():
+            return {"type": "tool_call", "id": part.tool_call_id, "name": part.tool_name, "arguments": part.args}
+        case NativeToolReturnPart():
+            return _answer(part.tool_call_id, jsonable(part.content))
         case _ as never:  # pyright: ignore[reportUnnecessaryComparison] - the closed union is held by assert_never
             assert_never(never)
 

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from agentgraph import Agent, ModelRetry, NativeResult, PromptedResult, RunContext, Usage, UsageLimits
-from agentgraph.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.messages import (
+    ModelMessage,
+    ModelResponse,
+    ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from agentgraph.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 
@@ -94,6 +103,8 @@ class Script:
                         args = part.args_as_json_str()
                         yield {index: DeltaToolCall(name, args[:4], call_id)}
                         yield {index: DeltaToolCall(json_args=args[4:])}
+                    case _:
+                        pass  # functions run no tools of a service
 
         return FunctionModel(stream_function=stream_function) if self.streamed else FunctionModel(function)
 
@@ -193,7 +204,12 @@ json_texts = st.sampled_from(
         '{"x"',
     ]
 ).map(TextPart)
-thoughts = st.just(ThinkingPart("Let me see"))
+beside: list[ModelResponsePart] = [
+    ThinkingPart("Let me see"),
+    NativeToolCallPart("double", {"x": 1}, "a"),
+    NativeToolReturnPart("double", 2, "a"),
+]
+thoughts = st.sampled_from(beside)
 function_calls = st.builds(
     ToolCallPart, st.sampled_from(["double", "picky", "spend", "double", "picky", "nowhere"]), number_args, call_ids
 ) | st.builds(ToolCallPart, st.just("shout"), st.sampled_from(['{"text": "hey"}', '{"text": 1}']), call_ids)

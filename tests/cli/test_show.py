@@ -10,7 +10,16 @@ import pytest
 
 from agentgraph import Agent, BinaryContent, ModelRetry, RunContext
 from agentgraph.graph import BaseNode, End, Graph, GraphRunContext
-from agentgraph.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.messages import (
+    ModelMessage,
+    ModelResponse,
+    ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from agentgraph.models.function import AgentInfo, FunctionModel
 from agentgraph.models.test import TestModel
 from tests.cli.calling import CommandLine
@@ -42,7 +51,11 @@ def test_steps_and_messages_are_shown(cli: CommandLine, tmp_path: Path) -> None:
 def test_thinking_and_retries_are_shown(cli: CommandLine, tmp_path: Path) -> None:
     def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         call = ToolCallPart("doubt", {})
-        return ModelResponse([ThinkingPart("hm"), call] if len(messages) == 1 else [TextPart("well")])
+        searched: list[ModelResponsePart] = [
+            NativeToolCallPart("web_search", {"q": "x"}),
+            NativeToolReturnPart("web_search", ["found it"]),
+        ]
+        return ModelResponse([ThinkingPart("hm"), call] if len(messages) == 1 else [*searched, TextPart("well")])
 
     agent = Agent(FunctionModel(answer), store=tmp_path / "a.db")
 

@@ -13,6 +13,8 @@ from agentgraph.messages import (
     ImageUrl,
     ModelRequest,
     ModelResponse,
+    NativeToolCallPart,
+    NativeToolReturnPart,
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
@@ -58,6 +60,8 @@ response_parts = (
     st.builds(TextPart, texts)
     | st.builds(ThinkingPart, texts, maybe, maybe)
     | st.builds(ToolCallPart, texts, texts | json_objects, maybe)
+    | st.builds(NativeToolCallPart, texts, json_objects, maybe, st.none() | json_objects)
+    | st.builds(NativeToolReturnPart, texts, json_values, maybe, st.none() | json_objects)
 )
 requests = st.builds(ModelRequest, st.lists(request_parts, max_size=3))
 responses = st.builds(

@@ -13,7 +13,7 @@ from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse, UserP
 from agentgraph.model import Model, ModelRequestParameters
 from agentgraph.models.sse import SSE, Event, Framing
 from agentgraph.usage import Usage
-from tests.models.recordings import JSON, body_of, expected, records, summary
+from tests.models.recordings import JSON, agree, body_of, expected, records, summary
 
 PROMPT: list[ModelMessage] = [ModelRequest([UserPromptPart("Hello")])]
 ASK = ModelRequestParameters()
@@ -69,7 +69,7 @@ async def disagreements(record: JSON, model: Model) -> set[str]:
     if error is not None:
         return {"error"}
     wanted = expected(record)
-    return {name for name in wanted if wanted[name] != found[name]}
+    return {name for name in wanted if not agree(name, wanted[name], found[name])}
 
 
 async def check(chosen: list[JSON], make: MakeModel, argued: Mapping[str, set[str]]) -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
-from agentgraph.messages import ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.messages import (
+    ModelResponse,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    PartStartEvent,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from agentgraph.models.anthropic_reply import MessageReply, decode
 from agentgraph.usage import Usage
 from tests.models.anthropic_service import call, message, streamed, text, thought
@@ -87,12 +95,40 @@ def test_thoughts_stay_apart_even_without_words() -> None:
     assert put_together(streamed(message(*blocks))).response().parts == parts
 
 
-def test_what_the_service_ran_itself_is_kept_and_not_called() -> None:
+def test_what_the_service_ran_itself_is_told_and_not_called() -> None:
     blocks = [text("Wait."), SEARCH, FOUND, text("Rain"), text(" today.")]
-    kept = [{"after": 1, "block": SEARCH}, {"after": 1, "block": FOUND}]
     for reply in (decoded(*blocks), put_together(streamed(message(*blocks))).response()):
-        assert reply.parts == [TextPart("Wait."), TextPart("Rain today.")]
-        assert reply.provider_details == {"origin": "anthropic", "service_blocks": kept}
+        wait, search, found, rain = reply.parts
+        assert (wait, rain) == (TextPart("Wait."), TextPart("Rain today."))
+        assert isinstance(search, NativeToolCallPart)
+        assert (search.tool_name, search.args, search.tool_call_id) == ("web_search", {"query": "Oslo"}, "s1")
+        assert isinstance(found, NativeToolReturnPart)
+        assert (found.tool_name, found.content, found.tool_call_id) == ("web_search", FOUND["content"], "s1")
+        assert reply.provider_details == {"origin": "anthropic"}
+
+
+def test_a_call_of_the_service_is_told_when_it_begins() -> None:
+    begins, *pieces, _, _ = streamed(message(SEARCH))[1:]
+    reply = MessageReply("asked")
+    [event] = reply.add(json.dumps(begins))
+    assert isinstance(event, PartStartEvent)
+    assert isinstance(event.part, NativeToolCallPart)
+    assert (event.index, event.part.args) == (0, {})
+    later = [event for piece in pieces for event in reply.add(json.dumps(piece))]
+    assert later == [PartStartEvent(0, reply.response().parts[0])]
+
+
+def test_tools_of_a_server_bear_its_name() -> None:
+    use = {"type": "mcp_tool_use", "id": "m1", "name": "ask", "server_name": "wiki", "input": {"q": 1}}
+    found: JSON = {"type": "mcp_tool_result", "tool_use_id": "m1", "content": []}
+    call, back = decoded(use, found).parts
+    assert isinstance(call, NativeToolCallPart)
+    assert call.tool_name == "mcp_server:wiki"
+    assert call.args == {"action": "call_tool", "tool_name": "ask", "tool_args": {"q": 1}}
+    [alone] = decoded({**found, "tool_use_id": None}).parts
+    assert isinstance(back, NativeToolReturnPart)
+    assert isinstance(alone, NativeToolReturnPart)
+    assert [back.tool_name, alone.tool_name] == ["mcp_server:wiki", "mcp_server"]
 
 
 def test_a_block_of_the_service_may_come_in_pieces() -> None:

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
-from agentgraph.messages import ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.messages import (
+    ModelResponse,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from agentgraph.models.bedrock_reply import ConverseReply, decode
 from agentgraph.usage import Usage
 from tests.models.bedrock_service import call, converse, streamed, thought
@@ -85,12 +92,27 @@ def test_thoughts_may_be_hidden_and_come_in_pieces() -> None:
     assert reply.response().parts == parts
 
 
-def test_what_the_service_ran_itself_is_kept_and_not_called() -> None:
+def test_what_the_service_ran_itself_is_told_and_not_called() -> None:
     blocks: list[JSON] = [{"text": "Wait."}, RUN, RESULT, {"text": "Two."}]
-    kept = [{"after": 1, "block": RUN}, {"after": 1, "block": RESULT}]
     for reply in (decoded(*blocks), put_together(streamed(converse(*blocks))).response()):
-        assert reply.parts == [TextPart("Wait."), TextPart("Two.")]
-        assert reply.provider_details == {"origin": "bedrock", "service_blocks": kept}
+        wait, run, result, two = reply.parts
+        assert (wait, two) == (TextPart("Wait."), TextPart("Two."))
+        assert isinstance(run, NativeToolCallPart)
+        assert (run.tool_name, run.args, run.tool_call_id) == ("code_execution", {"snippet": "1+1"}, "s1")
+        assert isinstance(result, NativeToolReturnPart)
+        assert (result.tool_name, result.tool_call_id) == ("code_execution", "s1")
+        assert result.content == [{"json": {"stdOut": "2"}}, {"text": "x"}]
+        assert reply.provider_details == {"origin": "bedrock"}
+
+
+def test_a_result_of_the_service_that_is_one_object_is_told_as_that() -> None:
+    one: JSON = {"toolResult": {"toolUseId": "s2", "type": "nova_grounding_result", "content": [{"json": {"a": 1}}]}}
+    none: JSON = {"toolResult": {"toolUseId": "s3", "type": "x"}}
+    parts = decoded(one, none).parts
+    assert [(part.tool_name, part.content) for part in parts if isinstance(part, NativeToolReturnPart)] == [
+        ("web_search", {"a": 1}),
+        ("x", None),
+    ]
 
 
 def test_arguments_that_the_service_took_have_to_be_json() -> None:

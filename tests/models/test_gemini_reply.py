@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
-from agentgraph.messages import ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.messages import (
+    ModelResponse,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from agentgraph.model import ModelRequestParameters
 from agentgraph.models.gemini_reply import GeminiReply, decode
 from agentgraph.models.gemini_request import encode
@@ -129,8 +136,42 @@ def test_tools_of_the_service_and_images_are_sent_back_where_they_were() -> None
     code = {"executableCode": {"code": "1", "language": "PYTHON"}, "thoughtSignature": "s"}
     image = {"inlineData": {"mimeType": "image/png", "data": "eA=="}}
     reply = decoded({"text": "A"}, code, {"codeExecutionResult": {"output": "1"}}, {"text": "B"}, image)
-    assert reply.parts == [TextPart("A"), TextPart("B")]
+    assert [part.part_kind for part in reply.parts] == ["text", "native-tool-call", "native-tool-return", "text"]
     assert sent_back(reply) == [{"text": "A"}, code, {"codeExecutionResult": {"output": "1"}}, {"text": "B"}, image]
+
+
+def test_tools_of_the_service_are_told() -> None:
+    search = {"toolCall": {"id": "t", "toolType": "GOOGLE_SEARCH_WEB", "args": {"queries": ["x"]}}}
+    found = {"toolResponse": {"id": "t", "toolType": "GOOGLE_SEARCH_WEB", "response": {"a": 1}}}
+    nothing = {"toolResponse": {"toolType": "GOOGLE_MAPS"}}
+    call, back, empty = (reply := decoded(search, found, nothing)).parts
+    assert isinstance(call, NativeToolCallPart)
+    assert (call.tool_name, call.args, call.tool_call_id) == ("web_search", {"queries": ["x"]}, "t")
+    assert isinstance(back, NativeToolReturnPart)
+    assert isinstance(empty, NativeToolReturnPart)
+    assert (back.tool_name, back.content, empty.tool_name, empty.content) == (
+        "web_search",
+        {"a": 1},
+        "google_maps",
+        None,
+    )
+    assert sent_back(reply) == [search, found, nothing]
+
+
+def test_searches_and_pages_are_told_after_the_text() -> None:
+    web, file = {"uri": "u", "title": "t"}, {"text": "f"}
+    grounding = {"webSearchQueries": ["x"], "groundingChunks": [{"web": web}, {"retrievedContext": file}]}
+    pages = [{"retrievedUrl": "u"}]
+    told = {"groundingMetadata": grounding, "urlContextMetadata": {"urlMetadata": pages}}
+    reply = GeminiReply("asked", "google-gla")
+    for fields in (told, {"finishReason": "STOP"}, {"finishReason": "STOP"}):
+        reply.add(json.dumps({"candidates": [{"content": {"parts": [{"text": "A"}]}, **fields}]}))
+    text, *parts = reply.response().parts
+    assert text == TextPart("AA")
+    calls = [(part.tool_name, part.args) for part in parts if isinstance(part, NativeToolCallPart)]
+    backs = [(part.tool_name, part.content) for part in parts if isinstance(part, NativeToolReturnPart)]
+    assert calls == [("web_search", {"queries": ["x"]}), ("file_search", {}), ("web_fetch", {"urls": ["u"]})]
+    assert backs == [("web_search", [web]), ("file_search", [file]), ("web_fetch", pages)]
 
 
 def test_another_service_gets_neither_thoughts_nor_signatures() -> None:

@@ -7,7 +7,14 @@ import json
 import pytest
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
-from agentgraph.messages import ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.messages import (
+    ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from agentgraph.model import ModelRequestParameters
 from agentgraph.models.groq import GroqModel, GroqModelSettings
 from agentgraph.models.groq_reply import GroqReply
@@ -101,9 +108,19 @@ def test_errors_and_usage_may_stand_among_what_is_groqs_own() -> None:
         reply.add(json.dumps({"x_groq": {"error": "over capacity"}}))
 
 
-def test_what_the_service_did_itself_is_kept() -> None:
+def test_what_the_service_did_itself_is_told() -> None:
     reply = GroqReply("asked")
     for tools in ([{"index": 0, "type": "search"}], [{"index": 0, "output": "x"}, {"type": "a"}, {"type": "b"}]):
         reply.add(json.dumps({"choices": [{"delta": {"executed_tools": tools}}]}))
-    kept = [{"index": 0, "type": "search", "output": "x"}, {"type": "a"}, {"type": "b"}]
-    assert (reply.response().parts, reply.response().provider_details) == ([], {"executed_tools": kept})
+    assert reply.response().parts == [
+        NativeToolCallPart("web_search"),
+        NativeToolReturnPart("web_search", {"output": "x"}),
+        NativeToolCallPart("a"),
+        NativeToolCallPart("b"),
+    ]
+    reply.add('{"choices": [{"delta": {"executed_tools": [{"type": "python", "arguments": "{\\"code\\": 1}"}]}}]}')
+    reply.add('{"choices": [{"delta": {"executed_tools": [{"type": "python", "arguments": "{"}]}}]}')
+    assert reply.response().parts[-2:] == [
+        NativeToolCallPart("code_execution", {"code": 1}),
+        NativeToolCallPart("code_execution"),
+    ]

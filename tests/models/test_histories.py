@@ -63,8 +63,13 @@ def responses_api(messages: Sequence[ModelMessage]) -> list[Turn]:
     def kind_of(item: JSON) -> Kind:
         return kinds.get(item.get("type"), "else")
 
+    def is_said(item: JSON) -> bool:
+        return item.get("role") == "assistant" or item.get("type") == "reasoning"
+
     turns: list[Turn] = []
-    for kind, items in groupby(through_json(body)["input"], key=kind_of):
+    # What the model says and thinks beside its calls may stand between these and the answers.
+    input_items = [item for item in through_json(body)["input"] if not is_said(item)]
+    for kind, items in groupby(input_items, key=kind_of):
         turns.append((kind, [item["call_id"] for item in items if kind != "else"]))
     return turns
 

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
-from agentgraph.messages import ModelResponse, ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
+from agentgraph.messages import (
+    ModelResponse,
+    ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from agentgraph.models.openai_responses_reply import ResponsesReply, decode
 from agentgraph.usage import Usage
 
@@ -119,11 +127,58 @@ def test_a_thought_without_a_summary_is_shown_itself() -> None:
     assert reply.provider_details == {"origin": "openai", "raw_thoughts": ["rs_1"]}
 
 
-def test_what_the_service_did_itself_is_kept_with_its_place() -> None:
+def test_what_the_service_did_itself_is_told() -> None:
     reply = decoded(message("a"), SEARCH, message("b"), {"no": "type"})
-    assert reply.parts == [TextPart("a"), TextPart("b")]
-    kept = [{"after": 1, "block": SEARCH}, {"after": 2, "block": {"no": "type"}}]
+    first, call, back, last = reply.parts
+    assert (first, last) == (TextPart("a"), TextPart("b"))
+    assert call == NativeToolCallPart("web_search", {"query": "x"}, "ws_1")
+    assert isinstance(back, NativeToolReturnPart)
+    assert (back.tool_name, back.content, back.tool_call_id) == ("web_search", {"status": "completed"}, "ws_1")
+    kept = [{"after": 4, "block": {"no": "type"}}]
     assert reply.provider_details == {"origin": "openai", "service_blocks": kept}
+
+
+def test_a_call_of_the_service_is_told_when_it_begins() -> None:
+    added = event("output_item.added", output_index=0, item={**SEARCH, "status": "in_progress", "action": None})
+    done = event("output_item.done", output_index=0, item=SEARCH)
+    assert streamed(added).response().parts == [NativeToolCallPart("web_search", {}, "ws_1")]
+    assert streamed(added, done).response().parts == decoded(SEARCH).parts
+
+
+def test_tools_of_the_service_have_one_word_each() -> None:
+    parts = decoded(
+        {**SEARCH, "action": {"query": "x", "sources": ["s"]}},
+        {"type": "file_search_call", "id": "f", "queries": ["q"], "results": [1]},
+        {"type": "code_interpreter_call", "id": "c", "container_id": "k", "code": "1", "outputs": None},
+        {"type": "image_generation_call", "id": "i", "result": "eA=="},
+        {"type": "mcp_list_tools", "id": "l", "server_label": "s", "tools": []},
+        {"type": "mcp_call", "id": "m", "server_label": "s", "name": "n", "arguments": '{"a": 1}', "output": "o"},
+        {"type": "mcp_call", "id": "n", "server_label": "s", "name": "n", "arguments": "{oops"},
+        {"type": "tool_search_call", "id": "t", "execution": "server", "arguments": {"paths": ["p"]}},
+        {"type": "tool_search_output", "id": "o", "execution": "server", "tools": []},
+    ).parts
+    server = {"action": "call_tool", "tool_name": "n"}
+    assert [(part.tool_name, part.args) for part in parts if isinstance(part, NativeToolCallPart)] == [
+        ("web_search", {"query": "x"}),
+        ("file_search", {"queries": ["q"]}),
+        ("code_execution", {"container_id": "k", "code": "1"}),
+        ("image_generation", {}),
+        ("mcp_server:s", {"action": "list_tools"}),
+        ("mcp_server:s", {**server, "tool_args": {"a": 1}}),
+        ("mcp_server:s", {**server, "tool_args": {}}),
+        ("tool_search", {"paths": ["p"]}),
+    ]
+    backs = {part.tool_call_id: part.content for part in parts if isinstance(part, NativeToolReturnPart)}
+    assert backs == {
+        "ws_1": {"status": "completed", "sources": ["s"]},
+        "f": {"results": [1]},
+        "c": {},
+        "i": {"result": "eA=="},
+        "l": {"tools": []},
+        "m": {"output": "o"},
+        "n": {},
+        "t": {"tools": []},
+    }
 
 
 def test_thinking_is_streamed_piece_by_piece() -> None:

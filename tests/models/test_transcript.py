@@ -10,6 +10,8 @@ from agentgraph.messages import (
     ModelRequestPart,
     ModelResponse,
     ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
@@ -31,6 +33,8 @@ def texts(messages: list[ModelMessage]) -> list[str]:
 
 def _short(part: ModelRequestPart | ModelResponsePart) -> str:
     match part:
+        case NativeToolCallPart() | NativeToolReturnPart():
+            return f"native {part.tool_call_id}"
         case ToolCallPart():
             return f"call {part.tool_call_id}"
         case ToolReturnPart():

@@ -15,6 +15,8 @@ from agentgraph.messages import (
     ModelRequestPart,
     ModelResponse,
     ModelResponsePart,
+    NativeToolCallPart,
+    NativeToolReturnPart,
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
@@ -47,6 +49,18 @@ def test_parts_of_a_request_are_told_by_role() -> None:
     assert user["role"] == "user"
     assert user["parts"][0] == text("And now?")
     assert user["parts"][1]["content"].startswith("Use a tool.")
+
+
+def test_tools_of_the_service_are_told_as_calls_and_returns() -> None:
+    parts: list[ModelResponsePart] = [
+        NativeToolCallPart("web_search", {"query": "x"}, "n"),
+        NativeToolReturnPart("web_search", [1], "n"),
+    ]
+    [message] = output_messages(ModelResponse(parts))
+    assert message["parts"] == [
+        {"type": "tool_call", "id": "n", "name": "web_search", "arguments": {"query": "x"}},
+        {"type": "tool_call_response", "id": "n", "response": [1]},
+    ]
 
 
 def test_a_prompt_is_told_piece_by_piece() -> None:
