@@ -12,14 +12,15 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
 
-__all__ = ["ThreadWaiter", "gather", "lone_error", "run_sync", "shielded", "woken_together"]
+__all__ = ["ThreadWaiter", "called_in_loop", "gather", "lone_error", "run_sync", "shielded", "woken_together"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @contextmanager
@@ -128,6 +129,17 @@ class ThreadWaiter(Generic[T]):
             _wake(self._call_soon, [self._woken])
         else:
             asleep.setdefault(self._call_soon, []).append(self._woken)
+
+
+def called_in_loop(function: Callable[P, None]) -> Callable[P, None]:
+    """`function` for other threads: called soon in the event loop that runs here, and not if that has ended by then."""
+    call_soon = _call_soon()
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        with suppress(RuntimeError):  # asyncio's and trio's way to say that the loop has ended
+            call_soon(partial(function, *args, **kwargs))
+
+    return call
 
 
 _CallSoon = Callable[[Callable[[], None]], object]

@@ -16,7 +16,7 @@
         DecodeError                 something stored does not fit the code that reads it
       RunError                      the run itself is not as asked
         RunNotFound  RunExists  RunBusy  RunFenced
-        RunWaiting   RunCancelled  RunNotResumable
+        RunWaiting   RunCancelled  RunNotResumable  DeadlineExceeded
     FallbackExceptionGroup          every model of a FallbackModel failed
 
 Each class takes facts, keeps them as attributes and writes the sentence itself.
@@ -26,12 +26,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 __all__ = [
     "AgentRunError",
     "ApprovalRequired",
     "CallDeferred",
+    "DeadlineExceeded",
     "DecodeError",
     "DownloadError",
     "FallbackExceptionGroup",
@@ -232,6 +234,19 @@ class RunCancelled(RunError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id, f"run {run_id!r} was cancelled; go on with `resume={run_id!r}`")
+
+
+class DeadlineExceeded(RunError):
+    """The run was not done at its `deadline`; what it had done is kept."""
+
+    def __init__(self, run_id: str, deadline: datetime) -> None:
+        self.deadline = deadline
+        when = deadline.isoformat(sep=" ", timespec="seconds")
+        super().__init__(
+            run_id,
+            f"run {run_id!r} was not done at its deadline, {when}; "
+            f"go on with `resume={run_id!r}` and a later `deadline`",
+        )
 
 
 class RunNotResumable(RunError):

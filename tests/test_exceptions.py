@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from agentgraph import exceptions
 from agentgraph.exceptions import (
     AgentRunError,
+    DeadlineExceeded,
     DecodeError,
     DownloadError,
     FallbackExceptionGroup,
@@ -30,6 +32,8 @@ from agentgraph.exceptions import (
     UsageLimitExceeded,
     UserError,
 )
+
+LATE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 SENTENCES: dict[str, tuple[Exception, str]] = {
     "retry": (ModelRetry("again"), "again"),
@@ -65,6 +69,10 @@ SENTENCES: dict[str, tuple[Exception, str]] = {
     ),
     "waiting": (RunWaiting("r", ["q"]), "run 'r' waits for 1 answer(s); resume it with `answers=`"),
     "cancelled": (RunCancelled("r"), "run 'r' was cancelled; go on with `resume='r'`"),
+    "late": (
+        DeadlineExceeded("r", LATE),
+        f"run 'r' was not done at its deadline, {LATE}; go on with `resume='r'` and a later `deadline`",
+    ),
     "not resumable": (RunNotResumable("r", ["a", "b"]), "run 'r' cannot be resumed: a; b"),
 }
 

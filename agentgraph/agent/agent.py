@@ -107,10 +107,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
             Exception: what a tool, a prompt function or a validator raises.
         """
         async with self.iter(user_prompt, result_type=result_type, **options) as run:
-            async for _ in run:
-                pass
-        assert run.result is not None  # that is where the iteration ends
-        return run.result
+            return await run.finish()
 
     @overload
     def run_sync(
@@ -152,6 +149,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         with Block() as block:
             async with asked as run, StreamedRunResult(run, block) as response:
                 yield response
+        block.check()
 
     @overload
     def iter(

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from agentgraph.clock import new_run_id
+from agentgraph.concurrency import shielded
 from agentgraph.graph import Question, Status, Store, fork
 from agentgraph.stores import open_store
 from agentgraph.tools import Tool
@@ -60,7 +61,8 @@ class StoredRuns(ABC):
     async def cancel(self, run_id: str, *, store: StoreLike | None = None) -> Status:
         """Ask for the cancellation of a run and of those that its tools started; it can be resumed.
 
-        Who executes the run sees it at the next commit. A run that nobody executes is cancelled at once.
+        Who executes the run in this process stops at once, in another one at the run's next commit or when its lease is
+        renewed, which is every third of `lease`. A run that nobody executes is cancelled at once.
 
         Returns:
             The run's status now: `RUNNING` as long as its owner has not seen it.
@@ -69,7 +71,8 @@ class StoredRuns(ABC):
             RunNotFound: there is no such run.
             StoreError: the store cannot be written.
         """
-        return await cancel_tree(self._store() if store is None else open_store(store), run_id)
+        # Shielded, so that a tool which cancels its own run comes to its end, and is not called again on resume.
+        return await shielded(cancel_tree(self._store() if store is None else open_store(store), run_id))
 
     async def fork(
         self,

@@ -141,11 +141,15 @@ class HandleResponseNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Resu
         with self._turn.streaming():
 
             async def work(tell: Tell) -> ModelRequest | FinalResult[Any]:
-                return await failing(ctx, handle(ctx, self.model_response, tell))
+                return await failing(ctx, self._handle(ctx, tell))
 
             async with told(work) as telling:
                 yield telling.events
             self._turn.outcome = telling.outcome
+
+    async def _handle(self, ctx: AgentContext[DepsT], tell: Tell) -> ModelRequest | FinalResult[Any]:
+        with ctx.interruptible():
+            return await handle(ctx, self.model_response, tell)
 
 
 def _untold(_: HandleResponseEvent) -> None:

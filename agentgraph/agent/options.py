@@ -9,7 +9,7 @@ from typing import Any, Generic
 from typing_extensions import TypedDict, TypeVar
 
 from agentgraph.context import RunContext
-from agentgraph.graph import Store
+from agentgraph.graph import Deadline, Store
 from agentgraph.messages import ModelMessage
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName
@@ -55,6 +55,9 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     and limits, and goes on with it when it is resumed."""
     key: str | None
     """With `parent`: tells the run from others that the same call starts at the same time."""
+    deadline: Deadline | None
+    """When the run has to be done: an aware `datetime`, or seconds from now. Over it the run fails with
+    `DeadlineExceeded`; what it has done is kept. It holds for whoever resumes the run unless given anew."""
     store: StoreLike | None
     """Where the run is kept: a store, or what `open_store` takes; by default where the agent says."""
 
@@ -73,6 +76,7 @@ RUN_DEFAULTS: RunOptions[None] = {
     "conversation": None,
     "parent": None,
     "key": None,
+    "deadline": None,
     "store": None,
 }
 """What each option is where it is left out."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from typing import Generic, TypeAlias
 
 from typing_extensions import TypeVar
@@ -66,15 +67,20 @@ class AgentRun(Generic[DepsT, ResultT]):
         Raises:
             AgentRunError, Exception: what the node raises; `GraphRun.next` says what else.
         """
-        try:
+        with self._telling():
             return await self._run.next(node)
-        except AgentRunError as error:
-            if isinstance(error, RunWaiting):
-                tell_requests(error)
-            error.messages = error.messages or tuple(self.ctx.state.message_history)
-            raise
-        finally:
-            self.show_messages()
+
+    async def finish(self) -> AgentRunResult[ResultT]:
+        """Take all steps that are left.
+
+        Raises:
+            AgentRunError, Exception: as `next`.
+        """
+        with self._telling(), self.ctx.interruptible():  # one for all steps
+            while not isinstance(self.next_node, End):
+                await self._run.next()
+        assert self.result is not None  # that is where a run ends
+        return self.result
 
     async def cancel(self) -> None:
         """End the run as cancelled; what has come of an open reply is kept, and the run can be resumed."""
@@ -90,6 +96,27 @@ class AgentRun(Generic[DepsT, ResultT]):
         if isinstance(self.next_node, End):
             raise StopAsyncIteration
         return await self.next()
+
+    def stopped(self) -> AgentRunError | None:
+        """What stopped the run in the middle of a step; None if nothing did."""
+        error = self.ctx.interruption.error(self.ctx.seq)
+        return None if error is None else self._told(error)
+
+    @contextmanager
+    def _telling(self) -> Generator[None]:
+        try:
+            yield
+        except AgentRunError as error:
+            if isinstance(error, RunWaiting):
+                tell_requests(error)
+            self._told(error)
+            raise
+        finally:
+            self.show_messages()
+
+    def _told(self, error: AgentRunError) -> AgentRunError:
+        error.messages = error.messages or tuple(self.ctx.state.message_history)
+        return error
 
     def show_messages(self) -> None:
         """Let `capture_run_messages` see the history as it is now."""

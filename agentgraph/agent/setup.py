@@ -9,9 +9,21 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
-from agentgraph.clock import new_run_id
+from agentgraph.clock import SystemClock, new_run_id
 from agentgraph.exceptions import DecodeError, RunNotResumable, UserError
-from agentgraph.graph import Ended, Execution, Graph, Problem, RunFilter, RunInfo, RunRecord, Scheduler, Status, Store
+from agentgraph.graph import (
+    Ended,
+    Execution,
+    Graph,
+    Problem,
+    RunFilter,
+    RunInfo,
+    RunRecord,
+    Scheduler,
+    Status,
+    Store,
+    absolute_deadline,
+)
 from agentgraph.messages import ModelMessage, UserContent
 from agentgraph.model import Model
 from agentgraph.models import infer_model
@@ -60,6 +72,17 @@ class Ask:
     options: RunOptions[Any]
     given: RunOptions[Any]
     """The options without what `Agent.override` put over them: what is stored of the run."""
+
+    def timed(self) -> Ask:
+        """The same, its deadline being a point of time.
+
+        Raises:
+            UserError: it has no time zone, or is no number of seconds from now.
+        """
+        deadline = self.options.get("deadline")
+        if deadline is None:
+            return self
+        return replace(self, options={**self.options, "deadline": absolute_deadline(deadline, SystemClock())})
 
     def check(self) -> None:
         """Refuse what does not go together.
@@ -113,6 +136,7 @@ class RunSetup(Generic[ResultT]):
             RunExists, RunNotFound, RunBusy, RunNotResumable, DecodeError, StoreError: about the stored run.
         """
         ask.check()
+        ask = ask.timed()
         if ask.options.get("parent") is not None:
             return await self._open_child(ask)
         where = ask.options.get("store")
@@ -172,6 +196,7 @@ class RunSetup(Generic[ResultT]):
             parent=None if parent is None else parent.run_id,
             conversation=conversation,
             after=after,
+            deadline=stored.deadline,
             options=replace(stored, asked=None if parent is None else asked(ask.prompt)).dump(),
         )
         node = UserPromptNode[Any, ResultT](ask.prompt)
@@ -206,7 +231,7 @@ class RunSetup(Generic[ResultT]):
         if answers:
             await hand_in(store, record, answers, self.toolbox.tools)
         held = stored.renewed(_as_given(options, ask.given), ask.result_type)
-        execution = await self._scheduler(store, config).resume(self.graph, record, config, held.dump())
+        execution = await self._scheduler(store, config).resume(self.graph, record, config, held.dump(), held.deadline)
         usage = options.get("usage")
         if usage is None:
             usage = execution.ctx.state.usage

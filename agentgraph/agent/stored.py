@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from agentgraph.usage import UsageLimits
 from .config import EndStrategy
 from .options import RunOptions
 
-__all__ = ["StoredOptions", "missing", "resumed"]
+__all__ = ["StoredOptions", "missing", "resumed", "settled_deadline"]
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class StoredOptions:
     """Whether the run was given any."""
     result_type: str | None = None
     """The run's own result type, in words."""
+    deadline: datetime | None = None
     asked: str | None = None
     """Of a child: the digest of its prompt, so that another one is not taken for it."""
 
@@ -56,6 +58,7 @@ class StoredOptions:
             settings=kept or None,
             limits=options.get("usage_limits"),
             end_strategy=end_strategy,
+            deadline=settled_deadline(options),
             deps=options.get("deps") is not None,
             result_type=None if result_type is None else str(result_type),
         )
@@ -94,6 +97,12 @@ class StoredOptions:
             raise DecodeError(record.run_id, record.seq, "the options", reason) from error
 
 
+def settled_deadline(options: RunOptions[Any]) -> datetime | None:
+    """The deadline in options whose deadline is a point of time, as `Ask.timed` makes it."""
+    deadline = options.get("deadline")
+    return deadline if isinstance(deadline, datetime) else None
+
+
 def missing(
     stored: StoredOptions, options: RunOptions[Any], result_type: object, *, ended: bool = False
 ) -> list[Problem]:
@@ -125,6 +134,7 @@ def resumed(
     held = options.copy()
     held["model"] = options.get("model") or stored.model
     held["model_settings"] = merge_model_settings(stored.settings, options.get("model_settings"))
+    held["deadline"] = options.get("deadline") or stored.deadline
     held["usage_limits"] = _first(options.get("usage_limits"), stored.limits)
     return held
 

@@ -50,6 +50,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
 
     def __init__(self, run: AgentRun[DepsT, ResultT], block: Block) -> None:
         self._run, self._block = run, block
+        block.heed(run)
         self._stack = AsyncExitStack()
         self._reply: AgentStream[DepsT, ResultT] | None = None
         self._stopped = False

@@ -120,7 +120,8 @@ class AgentStream(Generic[DepsT, ResultT]):
         if self._error is not None:  # a reply that broke off is never taken for a whole one
             raise self._error
         try:
-            event = await anext(self._source)
+            with self._ctx.interruptible():
+                event = await anext(self._source)
             used, limits = self._ctx.deps.spent(self.usage()), self._ctx.deps.limits
             limits.check_tokens(used)
             limits.check_cost(used)

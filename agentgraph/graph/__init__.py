@@ -7,6 +7,7 @@ from .context import GraphRunContext
 from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
 from .graph import Graph
+from .interruption import Deadline, Interruption, absolute_deadline
 from .journal import AfterCrash, Once
 from .lifecycle import Status
 from .lineage import fork, lineage
@@ -18,6 +19,7 @@ from .recorder import Ended, RunInfo
 from .run import GraphRun, GraphRunResult
 from .scheduler import Execution, Scheduler
 from .store import (
+    Alarm,
     Commit,
     JournalKind,
     JournalRecord,
@@ -27,6 +29,7 @@ from .store import (
     RunReader,
     RunRecord,
     Settlement,
+    Signal,
     StepRecord,
     Store,
     StoredRun,
@@ -35,9 +38,11 @@ from .upgrades import Upgrade, Upgrades
 
 __all__ = [
     "AfterCrash",
+    "Alarm",
     "Appended",
     "BaseNode",
     "Commit",
+    "Deadline",
     "DiagramOptions",
     "Edge",
     "Emitted",
@@ -49,6 +54,7 @@ __all__ = [
     "GraphRunContext",
     "GraphRunOptions",
     "GraphRunResult",
+    "Interruption",
     "JournalKind",
     "JournalRecord",
     "NewRun",
@@ -66,6 +72,7 @@ __all__ = [
     "RunStarted",
     "Scheduler",
     "Settlement",
+    "Signal",
     "Status",
     "StepEnded",
     "StepRecord",
@@ -74,6 +81,7 @@ __all__ = [
     "StoredRun",
     "Upgrade",
     "Upgrades",
+    "absolute_deadline",
     "fork",
     "lineage",
     "open_questions",

@@ -9,15 +9,15 @@ from functools import cached_property
 from types import FrameType, NoneType
 from typing import Any, Generic, cast
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.exceptions import GraphRuntimeError, GraphSetupError, UserError
 
 from .adapters import adapter_for
-from .checks import find_problems, unreachable_from
+from .checks import END, find_problems, unreachable_from
 from .codec import Codec
 from .definition import NodeDefinition, define, type_arguments
-from .node import BaseNode
+from .node import BaseNode, End
 from .shapes import shape_of
 from .upgrades import Upgrades
 
@@ -88,6 +88,24 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
             raise GraphRuntimeError(message)
         return definition
 
+    def check_outcome(self, node: BaseNode[Any, Any, Any], outcome: object) -> None:
+        """Refuse what a node has returned if its annotation does not name it.
+
+        Raises:
+            GraphRuntimeError: names both.
+        """
+        definition = self.definition_of(node)
+        if _is_node(outcome):
+            self.definition_of(outcome)
+            allowed, what = definition.leads_to(outcome), outcome.get_node_id()
+        elif isinstance(outcome, End):
+            allowed, what = definition.end is not None, END
+        else:
+            allowed, what = False, f"{type(outcome).__name__}, neither a node nor an End"
+        if not allowed:
+            message = f"{definition.node_id}.run returned {what}, which its return annotation does not name"
+            raise GraphRuntimeError(message)
+
     def other_graph(self, name: str) -> str | None:
         """Why a run of the graph with this name is none of this graph's; None if it is."""
         own = self.name or "graph"
@@ -148,6 +166,10 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
             if len(arguments) > position and not isinstance(arguments[position], TypeVar):
                 return arguments[position]
         return missing
+
+
+def _is_node(value: object) -> TypeIs[BaseNode[Any, Any, Any]]:
+    return isinstance(value, BaseNode)
 
 
 def _no_usage(_: object) -> Mapping[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -16,6 +17,7 @@ from agentgraph.clock import Clock, SystemClock
 
 from .adapters import adapter_for
 from .events import Emitted, Outlet
+from .interruption import Interruption
 from .journal import Journal, Once
 from .store import Store
 
@@ -46,6 +48,8 @@ class GraphRunContext(Generic[StateT, DepsT]):
     journal: Journal = field(default_factory=Journal, repr=False)
     clock: Clock = field(default_factory=SystemClock, repr=False)
     outlet: Outlet = field(default_factory=Outlet, repr=False)
+    interruption: Interruption = field(default_factory=Interruption, repr=False)
+    """What stops the run in the middle of a step."""
     failure: BaseException | None = field(default=None, repr=False)
     """What a node raised outside of its turn, in a stream of its own: it fails the run; a caller's error cancels."""
 
@@ -104,6 +108,19 @@ class GraphRunContext(Generic[StateT, DepsT]):
     def emit(self, event: object) -> None:
         """Tell whoever observes the run that something happened."""
         self.outlet.tell(Emitted(self.run_id, self.seq, event))
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """A block that the run's deadline and signals of its store cut off; a step that the engine takes is one.
+
+        For work that is done for a node outside of its turn, such as a stream of it.
+
+        Raises:
+            RunCancelled: somebody has asked for that.
+            RunFenced: another process has taken the run over.
+            StoreError: the run's lease could not be renewed in time.
+            DeadlineExceeded: the deadline is over.
+        """
+        return self.interruption.covering(self.seq)
 
     def now(self) -> datetime:
         """The time, aware and in UTC."""

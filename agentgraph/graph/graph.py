@@ -18,6 +18,7 @@ from agentgraph.exceptions import DecodeError, RunNotFound, RunNotResumable, Use
 from .blueprint import Blueprint
 from .checks import to_networkx
 from .diagram import Diagram, DiagramOptions
+from .interruption import absolute_deadline, dump_deadline, load_deadline
 from .lineage import lineage
 from .node import BaseNode
 from .options import GraphRunOptions
@@ -52,13 +53,15 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         Raises:
             GraphRuntimeError: a node led where it may not.
             UserError: neither a start node nor `resume`, or both.
-            RunExists, RunNotFound, RunBusy, RunFenced, RunNotResumable, StoreError: about the stored run.
+            RunExists, RunNotFound, RunBusy, RunFenced, RunCancelled, RunNotResumable, StoreError: about the stored run.
+            DeadlineExceeded: the deadline is over.
         """
         self._infer_name(options, inspect.currentframe())
         options["infer_name"] = False
         async with self.iter(start_node, **options) as run:
-            async for _ in run:
-                pass
+            with run.ctx.interruptible():  # one for all steps
+                async for _ in run:
+                    pass
         assert run.result is not None  # the iteration ends with an End, or raises
         return run.result
 
@@ -137,12 +140,20 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             message = f"run {resume!r} goes on with its own id and state: leave `run_id` and `state` out"
             raise UserError(message)
         scheduler = Scheduler(resolve_store(options.get("store")), observers=options.get("observers", ()))
+        deadline = absolute_deadline(options.get("deadline"), scheduler.clock)
         if resume is not None:
             if scheduler.store is None:
                 raise RunNotResumable(resume, ["there is no store to resume it from; give `store=`"])
-            return await scheduler.resume(self, await scheduler.store.load(resume), deps)
+            record = await scheduler.store.load(resume)
+            options_given = None if deadline is None else dump_deadline(deadline)
+            return await scheduler.resume(self, record, deps, options_given, deadline or load_deadline(record.options))
         assert start_node is not None
-        info = RunInfo(run_id=run_id or new_run_id(), named=run_id is not None)
+        info = RunInfo(
+            run_id=run_id or new_run_id(),
+            named=run_id is not None,
+            deadline=deadline,
+            options=dump_deadline(deadline),
+        )
         return await scheduler.begin(self, start_node, (state, deps), info)
 
     def _infer_name(self, options: GraphRunOptions[StateT, DepsT], frame: FrameType | None) -> None:

@@ -59,6 +59,8 @@ class RunInfo:
     parent: str | None = None
     after: Ended | None = None
     """The run that it goes on from: its lists are pointed at, not copied."""
+    deadline: datetime | None = None
+    """When the run has to be done. Not stored by itself: `options` is."""
     options: bytes = b"{}"
     """Opaque to the engine; a JSON object that whoever made the graph reads on resume."""
 

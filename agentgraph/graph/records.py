@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ __all__ = [
     "OPENING",
     "ROOT",
     "SEALED",
+    "Alarm",
     "Commit",
     "JournalKind",
     "JournalRecord",
@@ -25,6 +26,7 @@ __all__ = [
     "RunFilter",
     "RunRecord",
     "Settlement",
+    "Signal",
     "StepRecord",
     "StoredRun",
 ]
@@ -226,6 +228,21 @@ class Settlement:
     """Outcomes that were held back, written with it."""
     questions: Sequence[JournalRecord] = ()
     """What the run waits for, if that is why; `ASKED` rows, written with it."""
+
+
+class Signal(StrEnum):
+    """Why who executes a run must stop, at once."""
+
+    CANCEL = "cancel"
+    """Somebody has asked for the run's cancellation."""
+    LOST = "lost"
+    """Another owner has the run."""
+    LAPSED = "lapsed"
+    """The lease ran out before it could be renewed: another owner may have the run."""
+
+
+Alarm = Callable[[Signal, str], None]
+"""Told of a signal and by what store; called from any thread, maybe again and again. It returns at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

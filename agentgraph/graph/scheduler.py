@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic
 
-from typing_extensions import TypeIs, TypeVar
+from typing_extensions import TypeVar
 
 from agentgraph.clock import Clock, SystemClock
+from agentgraph.concurrency import called_in_loop
 from agentgraph.exceptions import (
     AgentRunError,
     GraphRuntimeError,
@@ -32,6 +34,7 @@ from .codec import Node
 from .context import GraphRunContext
 from .events import Observer, Outlet, RunEnded, RunStarted, StepEnded, StepStarted
 from .frontier import Frontier, ready
+from .interruption import Interruption
 from .journal import Journal
 from .lifecycle import Event, Status, advance
 from .lineage import lineage
@@ -75,6 +78,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             RunCancelled: somebody asked for that; the step was committed.
             RunWaiting: the node waits for answers; the run sleeps.
             StoreError: the store cannot be written; nothing was.
+            DeadlineExceeded: the run's deadline is over.
         """
         self._check_open()
         definition = self.graph.definition_of(node)
@@ -97,6 +101,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         """
         if self.status is not Status.RUNNING:
             return
+        if error is not None and not isinstance(error, Exception):
+            error = self._stopped() or error
         if error is None:
             await self._settle(Event.RELEASE, None)
         elif isinstance(error, RunWaiting) and self.recorder is not None:
@@ -104,15 +110,28 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         elif isinstance(error, RunCancelled) and (error.run_id or "").startswith(f"{self.ctx.run_id}/"):
             await self.cancel()
             raise RunCancelled(self.ctx.run_id) from error
-        elif isinstance(error, Exception):
+        elif isinstance(error, Exception) and not self._is_own_cancel(error):
             await self._fail(error)
         else:
-            await self.cancel()
+            await self._cancel()
 
     async def cancel(self) -> None:
-        """Give the run up as cancelled; what the pending node has done of its turn is kept if it says so."""
+        """Give the run up as cancelled, or as what stopped it; what its pending node says of its turn is kept."""
         if self.status is not Status.RUNNING:
             return
+        stopped = self._stopped()
+        if stopped is None or self._is_own_cancel(stopped):
+            await self._cancel()
+        else:
+            await self._fail(stopped)
+
+    def _stopped(self) -> Exception | None:
+        return self.ctx.interruption.error(self.ctx.seq)
+
+    def _is_own_cancel(self, error: Exception) -> bool:
+        return isinstance(error, RunCancelled) and error.run_id == self.ctx.run_id
+
+    async def _cancel(self) -> None:
         try:
             await self._keep(Status.CANCELLED)
         finally:
@@ -121,6 +140,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
 
     async def _fail(self, error: Exception) -> None:
         """Give the run up as failed; what the pending node has done of its turn is kept as by a cancellation."""
+        if self.recorder is not None and self.ctx.interruption.forbids_writing:
+            self.recorder.held = False
         where = f"run {self.ctx.run_id!r}, step {self.ctx.seq} ({_id_of(self.pending)})"
         try:
             if not isinstance(error, StoreError | RunFenced):  # they say that nothing can be written
@@ -212,8 +233,14 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         if ctx.outlet.observers:
             ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id()))
         started = ctx.clock.now() if self.recorder else None
-        outcome = await node.run(ctx)
-        self._check_outcome(node, outcome)
+        stop = ctx.interruption
+        if stop.covered:
+            stop.check(ctx.seq)
+            outcome = await node.run(ctx)
+        else:
+            with stop.covering(ctx.seq):
+                outcome = await node.run(ctx)
+        self.graph.check_outcome(node, outcome)
         if self.recorder is not None and started is not None:
             turn = Turn(ctx.seq, node, outcome, started, ctx.clock.now())
             await self._commit(self.recorder, turn)
@@ -250,19 +277,6 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             )
             raise GraphRuntimeError(message)
 
-    def _check_outcome(self, node: Node, outcome: object) -> None:
-        definition = self.graph.definition_of(node)
-        if _is_node(outcome):
-            self.graph.definition_of(outcome)
-            allowed, what = definition.leads_to(outcome), outcome.get_node_id()
-        elif isinstance(outcome, End):
-            allowed, what = definition.end is not None, END
-        else:
-            allowed, what = False, f"{type(outcome).__name__}, neither a node nor an End"
-        if not allowed:
-            message = f"{definition.node_id}.run returned {what}, which its return annotation does not name"
-            raise GraphRuntimeError(message)
-
 
 @dataclass(frozen=True)
 class Scheduler:
@@ -293,7 +307,8 @@ class Scheduler:
             graph.check_state(state)
             opening = (graph.name or "graph", node, state)
             recorder = await create(self.store, graph.codec, info, opening, graph.usage_of)
-        return await self._opened(self._execution(graph, (state, deps), recorder, Frontier.at(0, node), info.run_id))
+        execution = self._execution(graph, (state, deps), recorder, Frontier.at(0, node), (info.run_id, info.deadline))
+        return await self._opened(execution)
 
     async def ended(self, graph: Blueprint[StateT, DepsT, ResultT], record: RunRecord) -> Ended:
         """Read a run that nobody executes, for another one to go on from.
@@ -311,6 +326,7 @@ class Scheduler:
         record: RunRecord,
         deps: DepsT,
         options: bytes | None = None,
+        deadline: datetime | None = None,
     ) -> Execution[StateT, DepsT, ResultT]:
         """Claim a run, last seen as `record`, and go on where it was last committed; a succeeded one is only read.
 
@@ -326,7 +342,7 @@ class Scheduler:
         recorder, restored, calls = await claim(self.store, graph.codec, record, options, graph.usage_of)
         record = recorder.record
         frontier = Frontier.at(record.seq, restored.pending)
-        execution = self._execution(graph, (restored.state, deps), recorder, frontier, run_id)
+        execution = self._execution(graph, (restored.state, deps), recorder, frontier, (run_id, deadline))
         execution.status, execution.options = record.status, record.options
         execution.ctx.seq, execution.ctx.attempt = record.seq, record.attempt
         execution.ctx.journal.begin(record.seq, calls)
@@ -348,8 +364,12 @@ class Scheduler:
         ctx: tuple[StateT, DepsT],
         recorder: Recorder | None,
         frontier: Frontier,
-        run_id: str,
+        known: tuple[str, datetime | None],
     ) -> Execution[StateT, DepsT, ResultT]:
+        run_id, deadline = known
+        stop = Interruption(run_id, self.clock, deadline, owned=recorder is not None)
+        if recorder is not None and self.store is not None and recorder.held:
+            self.store.watch(run_id, recorder.record.epoch, called_in_loop(stop.ring))
         context = GraphRunContext(
             state=ctx[0],
             deps=ctx[1],
@@ -358,12 +378,9 @@ class Scheduler:
             journal=Journal(recorder.write_journal if recorder else None, run_id),
             clock=self.clock,
             outlet=Outlet(self.observers),
+            interruption=stop,
         )
         return Execution(graph, context, frontier, recorder)
-
-
-def _is_node(value: object) -> TypeIs[Node]:
-    return isinstance(value, BaseNode)
 
 
 def _id_of(outcome: Node | End[Any]) -> str:

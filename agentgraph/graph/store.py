@@ -12,6 +12,8 @@ The rules, tested for every store by one suite, `agentgraph.stores.conformance`:
 - A commit is guarded by its branch's `seq` too, so a step is committed once.
 - A claim lasts for a lease that the store renews by itself for all runs this process holds, until `settle`, or a
   commit whose status is not `RUNNING`, gives the run up. A run whose owner died on this host is claimed at once.
+- Who executes a run is told when it must stop in the middle of a step (`watch`): somebody asked to cancel it, another
+  owner has it, or its lease ran out because it could not be renewed.
 - A committed step outlives the process, the journal rows of a step die with its commit.
 - A run that another one goes on from is there: it is not deleted, and no run is created that goes on from nothing.
 
@@ -30,6 +32,7 @@ from .lifecycle import Status
 from .records import (
     OPENING,
     ROOT,
+    Alarm,
     Commit,
     JournalKind,
     JournalRecord,
@@ -38,6 +41,7 @@ from .records import (
     RunFilter,
     RunRecord,
     Settlement,
+    Signal,
     StepRecord,
     StoredRun,
 )
@@ -45,6 +49,7 @@ from .records import (
 __all__ = [
     "OPENING",
     "ROOT",
+    "Alarm",
     "Commit",
     "JournalKind",
     "JournalRecord",
@@ -54,6 +59,7 @@ __all__ = [
     "RunReader",
     "RunRecord",
     "Settlement",
+    "Signal",
     "StepRecord",
     "Store",
     "StoredRun",
@@ -108,6 +114,14 @@ class Store(RunReader, Protocol):
             RunNotFound: there is no such run.
             RunBusy: its owner lives.
             StoreError: the store cannot be written.
+        """
+        ...
+
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+        """Call `alarm` when the claim `epoch` of a run has to be stopped, until it is given up; at once if it is gone.
+
+        A cancel is told at the next renewal of leases, or before; that another owner has the run, likewise. That the
+        lease ran out is told in time even while the store does not answer.
         """
         ...
 

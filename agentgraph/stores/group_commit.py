@@ -5,8 +5,9 @@ shared by as many runs as there are. An item that is refused (`RunFenced`, `RunB
 alone. When anything else goes wrong, what was not written is tried item by item, so that only those fail that must. A
 caller is answered after its commit, never before.
 
-The thread has the leases renewed too, so an event loop that is blocked loses nothing. It sleeps until there is
-something to do. How a group is written is the affair of a `Medium`, one for each kind of database.
+The thread has the leases renewed too, so an event loop that is blocked loses nothing, and what the renewal finds is
+told to the runs' owners. Where the database keeps it waiting, a second thread (`watchdog.py`) sees leases run out. Both
+sleep until there is something to do. How a group is written is the affair of a `Medium`, one for each kind of database.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from agentgraph.concurrency import ThreadWaiter, woken_together
 from agentgraph.exceptions import StoreError
+from agentgraph.graph.store import Alarm
 
 from .blobs import Blobs
 from .leases import Change, Leases
+from .watchdog import Watchdog
 
 __all__ = ["GroupWriter", "Item", "Medium", "OutOfReachError"]
 
@@ -136,6 +139,7 @@ class GroupWriter(Generic[WriteT]):
 
     def __init__(self, medium: Medium[WriteT], leases: Leases, monotonic: Callable[[], float]) -> None:
         self._medium, self._leases, self._monotonic = medium, leases, monotonic
+        self._watchdog = Watchdog(leases, monotonic, medium.place)
         self._queue: SimpleQueue[Item[WriteT, Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
@@ -148,6 +152,10 @@ class GroupWriter(Generic[WriteT]):
     def closed(self) -> bool:
         """Whether writes are refused: the store was closed, or opened by the process that this one was forked from."""
         return self._closed or self._pid != os.getpid()
+
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+        """Call `alarm` when the claim of a run has to be stopped."""
+        self._leases.watch(run_id, epoch, alarm)
 
     def submit(self, item: Item[WriteT, Any]) -> None:
         """Queue a write.
@@ -211,6 +219,7 @@ class GroupWriter(Generic[WriteT]):
             self._medium.end()
         except Exception as error:  # noqa: BLE001 - nobody is left to hear of it but the log
             LOG.warning("%s: leases could not be given up: %s", self._medium.place, error)
+        self._watchdog.close()
 
     def _take(self) -> tuple[list[Item[WriteT, Any]], bool]:
         """All that has queued, and whether to go on; waits for the first item, or until leases are due."""
@@ -226,16 +235,20 @@ class GroupWriter(Generic[WriteT]):
 
     def _write(self, items: Sequence[Item[WriteT, Any]], *, renew: bool) -> None:
         """Have a group written, then answer."""
+        now = self._leases.began = self._monotonic()
         if renew or not self._leases:
-            self._renew_at = self._monotonic() + self._leases.length / _RENEWALS
+            self._renew_at = now + self._leases.length / _RENEWALS
+        if renew:
+            self._leases.lapse(now)  # what ran out is not renewed, or its owner would go on beside another one
         failure: Exception | None = None
         try:
             self._medium.write(items, renew=renew)
         except Exception as error:  # noqa: BLE001 - whatever it is, the waiting tasks must hear of it
             failure = error
         settled = [item for item in items if item.settled]
-        for item in settled:
-            self._leases.apply(item.change)
+        claimed = [self._leases.apply(item.change) for item in settled]
+        if any(claimed):
+            self._watchdog.attend()
         with woken_together():
             for item in settled:
                 item.answer()

@@ -15,17 +15,19 @@ from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
 from agentgraph.graph.store import (
     OPENING,
+    Alarm,
     Commit,
     JournalRecord,
     NewRun,
     RunRecord,
     Settlement,
+    Signal,
     StoredRun,
 )
 
 from .blobs import Cutter
 from .claims import cancelled, check_turn, claimed, committed, created, settled
-from .memory_runs import MemoryRun, MemoryRuns
+from .memory_runs import PLACE, MemoryRun, MemoryRuns
 from .owner import is_dead, this_process
 from .removal import check_rest, doomed
 from .retention import Retention
@@ -96,11 +98,21 @@ class MemoryStore(MemoryRuns):
             run.status = claimed(run.record(), now, is_dead, held=True)
             run.owner, run.epoch, run.attempt = this_process(), run.epoch + 1, run.attempt + 1
             run.error, run.asked, run.updated_at = None, False, now
+            run.ring(Signal.LOST)
+            run.alarm = None
             if options is not None:
                 run.options = options
             self.blobs.keep(cutter.blobs)
             self._retention.wake(run_id)
             return self._whole([run.record()])[0]
+
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is not None and run.owner is not None and run.epoch == epoch:
+                run.alarm = alarm
+                return
+        alarm(Signal.LOST, PLACE)
 
     async def commit(self, commit: Commit) -> Status:
         cutter = Cutter()
@@ -159,6 +171,7 @@ class MemoryStore(MemoryRuns):
             status = cancelled(run.record(), self._now(), is_dead, held=True)
             if status is Status.RUNNING:
                 run.asked = True
+                run.ring(Signal.CANCEL)
             elif status is not run.status:
                 run.updated_at = self._now()
                 self._rest(run, status)

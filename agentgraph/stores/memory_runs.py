@@ -11,11 +11,13 @@ from agentgraph.exceptions import RunNotFound
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
     OPENING,
+    Alarm,
     JournalRecord,
     NewRun,
     Owner,
     RunFilter,
     RunRecord,
+    Signal,
     StepRecord,
     StoredRun,
 )
@@ -24,7 +26,9 @@ from .blobs import Stored, whole
 from .memory_blobs import MemoryBlobs
 from .removal import Relatives, as_inserted
 
-__all__ = ["MemoryRun", "MemoryRuns"]
+__all__ = ["PLACE", "MemoryRun", "MemoryRuns"]
+
+PLACE = "this process's memory"
 
 T = TypeVar("T", bound=Stored)
 
@@ -50,6 +54,7 @@ class MemoryRun:
     attempt: int = 1
     error: str | None = None
     asked: bool = False
+    alarm: Alarm | None = None
     journal: dict[tuple[str, int, str], JournalRecord] = field(
         default_factory=dict[tuple[str, int, str], JournalRecord]
     )
@@ -108,7 +113,11 @@ class MemoryRun:
         )
 
     def rest(self, status: Status) -> None:
-        self.status, self.owner, self.asked = status, None, False
+        self.status, self.owner, self.asked, self.alarm = status, None, False, None
+
+    def ring(self, signal: Signal) -> None:
+        if self.alarm is not None:
+            self.alarm(signal, PLACE)
 
     def record(self) -> RunRecord:
         return RunRecord(
@@ -169,7 +178,7 @@ class MemoryRuns:
         try:
             return self._runs[run_id]
         except KeyError:
-            raise RunNotFound(run_id, "this process's memory") from None
+            raise RunNotFound(run_id, PLACE) from None
 
     def _head(self, conversation: str) -> RunRecord | None:
         found = [run for run in self._runs.values() if run.new.conversation == conversation]

@@ -25,6 +25,7 @@ from agentgraph.clock import Clock, SystemClock
 from agentgraph.exceptions import UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
+    Alarm,
     Commit,
     JournalRecord,
     NewRun,
@@ -101,7 +102,7 @@ class PostgresStore(DatabaseReads):
         self.settings = (lease, synchronous, patience)
         database = Database.at(url, schema, synchronous)
         self.place = database.place
-        leases, retrying, reads = Leases(lease), _retrying(patience), Reads.build(schema)
+        leases, retrying, reads = Leases(lease, database.place), _retrying(patience), Reads.build(schema)
         care = Care.build(database.place, schema, leases)
         looking = Looking(database.place, this_process(), leases, clock, Statements.build(schema), reads, care)
         medium = DatabaseMedium(database, looking, retrying)
@@ -123,6 +124,9 @@ class PostgresStore(DatabaseReads):
         cutter = Cutter()
         options = None if options is None else cutter.payload(run_id, options)
         return await self._take(Claim(run_id, options, uuid4().hex), run_id, cutter.blobs)
+
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+        self._writer.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
         cutter = Cutter()

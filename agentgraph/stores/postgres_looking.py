@@ -21,7 +21,7 @@ from agentgraph.graph.questions import answered, answered_meanwhile, pick_questi
 from agentgraph.graph.store import OPENING, Commit, JournalKind, NewRun, Owner, RunRecord, Settlement
 
 from .claims import cancelled, check_turn, claimed, created, settled
-from .leases import Leases
+from .leases import Asked, Leases
 from .postgres_batches import (
     Answer,
     Cancel,
@@ -186,7 +186,7 @@ class Looking:
                 values = {**self.shared(), **_as_seen(run), "becomes": status.value}
                 if connection.execute(statement, values, prepare=True).rowcount == 0:
                     continue  # it has changed meanwhile
-            item.succeed(status)
+            item.succeed(status, Asked(item.run_id) if status is Status.RUNNING else None)
 
     def _give_back(self, connection: Connection, item: PostgresItem, claimed: Callable[[], RunRecord | None]) -> None:
         run = claimed()

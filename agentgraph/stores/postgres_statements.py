@@ -171,7 +171,7 @@ _RENEWED = "unnest(%(run_ids)b::text[], %(epochs)b::int8[]) AS held(run_id, epoc
 _MINE = "r.run_id = held.run_id AND r.epoch = held.epoch AND r.status = 'running'"
 _RENEW: LiteralString = """
     WITH {clock} UPDATE {schema}.runs AS r SET lease_until = clock.now + %(lease)b::float8
-    FROM {renewed}, clock WHERE {mine} RETURNING r.run_id
+    FROM {renewed}, clock WHERE {mine} RETURNING r.run_id, r.cancel
 """
 _GIVE_UP: LiteralString = """
     WITH {clock} UPDATE {schema}.runs AS r SET {no_owner}, lease_until = clock.now FROM {renewed}, clock WHERE {mine}

@@ -91,8 +91,9 @@ class DatabaseMedium:
 
     def _write(self, connection: Connection, items: Sequence[PostgresItem], *, renew: bool) -> None:
         if renew:
-            renewed = connection.execute(self._statements.renew, self._held(), prepare=True)
-            self._leases.keep([run_id for (run_id,) in renewed])
+            held = self._held()
+            renewed = connection.execute(self._statements.renew, held, prepare=True)
+            self._leases.keep(dict(renewed.fetchall()), held["run_ids"])
         doubtful = [item for item in items if item.unsure and not item.settled]
         for item in doubtful:
             self._looking.look_up(connection, item)

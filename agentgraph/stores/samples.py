@@ -23,16 +23,17 @@ __all__ = ["HandClock", "call", "commit", "new_run", "next_commit", "opening", "
 
 
 class HandClock:
-    """Shows `seconds` until a test changes it. Its monotonic side stands still, so no lease is renewed meanwhile."""
+    """Shows `seconds` until a test changes it, and `ticks` on its monotonic side: no lease is renewed by itself."""
 
     def __init__(self, seconds: float = 1_000_000.0) -> None:
         self.seconds = seconds
+        self.ticks = 0.0
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds, UTC)
 
     def monotonic(self) -> float:
-        return 0.0
+        return self.ticks
 
 
 def new_run(

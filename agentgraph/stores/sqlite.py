@@ -20,6 +20,7 @@ from agentgraph.clock import Clock, SystemClock
 from agentgraph.exceptions import UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
+    Alarm,
     Commit,
     JournalRecord,
     NewRun,
@@ -84,7 +85,8 @@ class SQLiteStore(FileReads):
         if synchronous not in ("FULL", "NORMAL"):
             raise UserError(f"synchronous={synchronous!r} is not known; give 'FULL' or 'NORMAL'")
         self.settings = (lease, synchronous, busy_timeout)
-        file, leases = File(Path(os.path.realpath(path)), synchronous, busy_timeout), Leases(lease)
+        file = File(Path(os.path.realpath(path)), synchronous, busy_timeout)
+        leases = Leases(lease, str(file.path))
         self._writes = Writes(str(file.path), this_process(), leases)
         self._care = Care(str(file.path), leases)
         clock = clock or SystemClock()
@@ -106,6 +108,9 @@ class SQLiteStore(FileReads):
         cutter = Cutter()
         options = None if options is None else cutter.payload(run_id, options)
         return await self._take(partial(self._writes.claim, run_id=run_id, options=options), run_id, cutter.blobs)
+
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+        self._writer.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
         cutter = Cutter()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection, Mapping
 
 from .leases import Leases
 
-__all__ = ["give_up", "renew"]
+__all__ = ["Renewed", "give_up", "renew"]
+
+Renewed = tuple[Mapping[str, bool], Collection[str]]
+"""The runs that were renewed, and whether somebody asked to cancel them; and all that were to be."""
 
 _RENEW = """
     UPDATE runs SET lease_until = ? FROM json_each(?) AS held
-    WHERE runs.run_id = held.key AND runs.epoch = held.value AND runs.status = 'running' RETURNING runs.run_id
+    WHERE runs.run_id = held.key AND runs.epoch = held.value AND runs.status = 'running'
+    RETURNING runs.run_id, runs.cancel
 """
 
 _GIVE_UP = """
@@ -21,13 +26,14 @@ _GIVE_UP = """
 """
 
 
-def renew(connection: sqlite3.Connection, leases: Leases, now: float) -> list[str]:
-    """Renew the leases of all runs; returns the runs that another owner has not taken over."""
-    renewed = connection.execute(_RENEW, (now + leases.length, json.dumps(dict(leases.held)))).fetchall()
-    return [run_id for (run_id,) in renewed]
+def renew(connection: sqlite3.Connection, leases: Leases, now: float) -> Renewed:
+    """Renew the leases of all runs."""
+    held = leases.held
+    renewed = connection.execute(_RENEW, (now + leases.length, json.dumps(held))).fetchall()
+    return {run_id: bool(asked) for run_id, asked in renewed}, held
 
 
 def give_up(connection: sqlite3.Connection, leases: Leases, now: float) -> None:
     """End all leases, so that any other owner can claim the runs at once."""
-    connection.execute(_GIVE_UP, (now, json.dumps(dict(leases.held))))
+    connection.execute(_GIVE_UP, (now, json.dumps(leases.held)))
     leases.clear()

@@ -18,7 +18,7 @@ from .leases import Change, Leases
 from .sqlite_blobs import keep_blobs
 from .sqlite_errors import cannot_write
 from .sqlite_file import File
-from .sqlite_leases import give_up, renew as renew_leases
+from .sqlite_leases import Renewed, give_up, renew as renew_leases
 
 __all__ = ["AnyApply", "Apply", "FileMedium"]
 
@@ -60,7 +60,7 @@ class FileMedium:
                 item.reset()
             raise
         if renewed is not None:
-            self._leases.keep(renewed)
+            self._leases.keep(*renewed)
 
     def explain(self, error: Exception, item: Item[AnyApply, Any]) -> Exception:
         if not isinstance(error, sqlite3.Error):
@@ -76,7 +76,7 @@ class FileMedium:
         finally:
             self._connection.close()
 
-    def _apply(self, items: Sequence[Item[AnyApply, Any]], *, renew: bool) -> list[str] | None:
+    def _apply(self, items: Sequence[Item[AnyApply, Any]], *, renew: bool) -> Renewed | None:
         now = self._now()
         renewed = renew_leases(self._connection, self._leases, now) if renew else None
         for item in items:

@@ -16,7 +16,7 @@ from agentgraph.graph.questions import answered, answered_meanwhile, pick_questi
 from agentgraph.graph.store import OPENING, ROOT, Commit, JournalRecord, NewRun, Owner, RunFilter, RunRecord, Settlement
 
 from .claims import cancelled, check_turn, claimed, committed, created, settled
-from .leases import Change, Leases
+from .leases import Asked, Change, Leases
 from .rows import journal_values, step_values
 from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, read_calls, read_runs
 
@@ -154,7 +154,8 @@ class Writes:
         status = cancelled(run, now, self.leases.is_dead(run), held=self.leases.holds(run))
         if status is Status.RUNNING:
             connection.execute(_ASK, (run_id,))
-        elif status is not run.status:
+            return status, Asked(run_id)
+        if status is not run.status:
             connection.execute(_SETTLE, (status.value, None, now, run_id))
         return status, None
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from agentgraph.exceptions import StoreError
 from agentgraph.graph import (
+    Alarm,
     Commit,
     JournalRecord,
     NewRun,
@@ -66,6 +67,9 @@ class Interrupting:
 
     async def create(self, run: NewRun) -> RunRecord:
         return await self.store.create(run)
+
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+        self.store.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
         async def write() -> Status:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agentgraph.graph import (
+    Alarm,
     Commit,
     JournalKind,
     JournalRecord,
@@ -47,6 +48,9 @@ class DyingStore:
 
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
         return await self._write(self._inner.claim(run_id, options))
+
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+        self._inner.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
         return await self._write(self._inner.commit(commit), step_mark(commit.run_id, commit.step))

@@ -22,3 +22,11 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     made: Store = MemoryStore() if request.param == "memory" else SQLiteStore(tmp_path / "runs.db")
     yield made
     await made.aclose()
+
+
+@pytest.fixture
+async def elsewhere(store: Store) -> AsyncIterator[Store]:
+    """The same runs, as another process has them where there can be one: there it says nothing to the run's owner."""
+    made = SQLiteStore(store.path) if isinstance(store, SQLiteStore) else store
+    yield made
+    await made.aclose()

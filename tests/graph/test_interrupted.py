@@ -104,9 +104,9 @@ async def test_a_run_is_given_up_though_its_node_cannot_say(store: Store) -> Non
     assert (await store.load("r")).status is Status.CANCELLED
 
 
-async def test_an_error_and_a_cancel_from_elsewhere_are_a_cancel(store: Store) -> None:
+async def test_an_error_and_a_cancel_from_elsewhere_are_a_cancel(store: Store, elsewhere: Store) -> None:
     async def cancelled_then_broken() -> None:
-        await store.cancel("r")
+        await elsewhere.cancel("r")
         raise KeyError
 
     with pytest.raises(KeyError):

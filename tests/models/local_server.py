@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -93,6 +94,8 @@ class LocalServer:
         self.requests: list[Received] = []
         self.connections = 0
         self.closing = threading.Event()
+        self.hung_up = threading.Event()
+        """A client has closed a connection on which a reply stalled."""
         self._script: Script = lambda _: Reply(status=500)
         self._listener: Listener = _Plain(self) if listener is None else listener(self)
 
@@ -183,9 +186,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             self.wfile.flush()
         if reply.stall:
-            self._service.closing.wait()
+            self._wait_for_the_end()
         elif not reply.cut:
             self.wfile.write(b"0\r\n\r\n")
+
+    def _wait_for_the_end(self) -> None:
+        while not self._service.closing.wait(0.01):
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            if readable and not self.connection.recv(1):
+                self._service.hung_up.set()
+                return
 
 
 @contextmanager

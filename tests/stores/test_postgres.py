@@ -19,9 +19,8 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import OPENING, JournalKind, RunRecord
 from agentgraph.stores import PostgresStore
 from agentgraph.stores.postgres_database import Database
-from agentgraph.stores.samples import call, new_run, next_commit, settlement
+from agentgraph.stores.samples import HandClock, call, new_run, next_commit, settlement
 from tests.stores.places import DatabasePlace
-from tests.stores.test_sqlite import TickingClock
 
 pytestmark = pytest.mark.anyio
 
@@ -316,7 +315,7 @@ async def test_reads_share_a_few_connections(place: DatabasePlace, database: Pos
 
 
 async def test_leases_are_renewed_together(place: DatabasePlace) -> None:
-    clock = TickingClock()
+    clock = HandClock()
     store = place.open(clock)
     for n in range(3):
         await store.create(new_run(f"r{n}"))
@@ -330,7 +329,7 @@ async def test_leases_are_renewed_together(place: DatabasePlace) -> None:
 
 
 async def test_a_lost_run_is_not_renewed(place: DatabasePlace) -> None:
-    clock = TickingClock()
+    clock = HandClock()
     stale, owner = place.open(clock), place.open(clock)
     await stale.create(new_run())
     clock.seconds += 15
@@ -348,7 +347,7 @@ async def test_a_lost_run_is_not_renewed(place: DatabasePlace) -> None:
 
 
 async def test_a_blocked_event_loop_loses_no_lease(place: DatabasePlace) -> None:
-    store = place.open(lease=0.06)
+    store = place.open(lease=0.9)
     first = await store.create(new_run())
     with place.connect() as connection:
         renewed = "SELECT 1 FROM runs WHERE lease_until > %s"

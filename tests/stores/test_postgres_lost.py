@@ -322,7 +322,7 @@ async def test_what_cannot_be_renewed_or_given_up_is_told(
     place: DatabasePlace, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Proxy(place.server) as proxy:
-        store = PostgresStore(proxy.url, schema=place.schema, patience=0, lease=0.03)
+        store = PostgresStore(proxy.url, schema=place.schema, patience=0, lease=0.9)
         await store.create(new_run())
         proxy.shut()
         while "leases could not be renewed" not in caplog.text:

@@ -236,17 +236,8 @@ async def test_reads_run_side_by_side(store: SQLiteStore) -> None:
     assert found == [1] * 30
 
 
-class TickingClock(HandClock):
-    """Its monotonic side moves by hand too."""
-
-    ticks = 0.0
-
-    def monotonic(self) -> float:
-        return self.ticks
-
-
 async def test_leases_are_renewed_with_whatever_is_written(tmp_path: Path) -> None:
-    clock = TickingClock()
+    clock = HandClock()
     store = SQLiteStore(tmp_path / "r.db", clock=clock, lease=15)
     for n in range(3):
         await store.create(new_run(f"r{n}"))
@@ -260,7 +251,7 @@ async def test_leases_are_renewed_with_whatever_is_written(tmp_path: Path) -> No
 
 
 async def test_a_lost_run_is_not_renewed(tmp_path: Path) -> None:
-    clock = TickingClock()
+    clock = HandClock()
     stale, owner = SQLiteStore(tmp_path / "r.db", clock=clock), SQLiteStore(tmp_path / "r.db", clock=clock)
     await stale.create(new_run())
     clock.seconds += 15
@@ -278,7 +269,7 @@ async def test_a_lost_run_is_not_renewed(tmp_path: Path) -> None:
 
 
 async def test_leases_are_renewed_when_nothing_is_written(tmp_path: Path) -> None:
-    store, other = SQLiteStore(tmp_path / "r.db", lease=0.03), SQLiteStore(tmp_path / "r.db")
+    store, other = SQLiteStore(tmp_path / "r.db", lease=0.9), SQLiteStore(tmp_path / "r.db")
     first = await store.create(new_run())
     while (await other.load("r")).lease_until <= first.lease_until:
         await anyio.lowlevel.checkpoint()

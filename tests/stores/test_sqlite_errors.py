@@ -234,7 +234,7 @@ def test_errors_of_pythons_own_module_have_no_name() -> None:
 
 
 async def test_leases_that_cannot_be_renewed_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    store = SQLiteStore(tmp_path / "r.db", lease=0.03, busy_timeout=0.01)
+    store = SQLiteStore(tmp_path / "r.db", lease=0.9, busy_timeout=0.01)
     await store.create(new_run())
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other, caplog.at_level(logging.WARNING):
         other.execute("BEGIN IMMEDIATE")

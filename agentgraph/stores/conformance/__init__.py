@@ -15,7 +15,7 @@ from __future__ import annotations
 import pytest
 
 # Before the parts are imported, so that an assert which fails shows its values.
-_PARTS = ("answers", "care", "claims", "journals", "lists", "origins", "owners", "steps")
+_PARTS = ("answers", "care", "claims", "journals", "lists", "origins", "owners", "signals", "steps")
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from agentgraph.stores.samples import HandClock  # noqa: E402 - see above
@@ -27,15 +27,18 @@ from .journals import Cancels, Journals  # noqa: E402
 from .lists import Lists  # noqa: E402
 from .origins import Forks, Turns  # noqa: E402
 from .owners import Owners  # noqa: E402
+from .signals import SharedSignals, Signals  # noqa: E402
 from .steps import Steps  # noqa: E402
 from .suite import MakeStore  # noqa: E402
 
 __all__ = ["HandClock", "MakeStore", "SharedStoreConformance", "StoreConformance"]
 
 
-class StoreConformance(Steps, Claims, Journals, Cancels, Answers, Sleeping, Forks, Turns, Lists, Deleting, Inserting):
+class StoreConformance(
+    Steps, Claims, Journals, Cancels, Signals, Answers, Sleeping, Forks, Turns, Lists, Deleting, Inserting
+):
     """What every store does. Inherit it, and give the class a fixture `make_store` that returns a `MakeStore`."""
 
 
-class SharedStoreConformance(StoreConformance, Owners):
+class SharedStoreConformance(StoreConformance, Owners, SharedSignals):
     """The same for a store whose place several processes share: `make_store` opens it twice, for two owners."""
