@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from .durable import long_run
+from .following import follow_latency
 from .imports import import_cost
 from .many import many_runs
 from .plain import one_answer, tool_loop, transitions
@@ -28,6 +29,8 @@ def main() -> None:
         long_run(400, 1_000, "FULL"),
         long_run(400, 1_000, "NORMAL"),
         long_run(400, 20_000, "NORMAL"),
+        follow_latency("SQLite"),
+        follow_latency("PostgreSQL"),
     ]
     for row in rows:
         figures = "  ".join(f"{name} {value:.3g}" for name, value in row.items() if isinstance(value, float | int))

@@ -7,6 +7,7 @@ from .answers import ToolApproved, ToolDenied, ToolRequest, ToolValue
 from .capture import capture_run_messages
 from .config import EndStrategy, RunConfig
 from .events import AgentEvent, CallEnded, CallStarted, ReplyStarted, RequestEnded, RequestStarted
+from .following import AgentRunEvent, CallAnswered, MessageAdded, MessagesCut
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .options import RunOptions
 from .override import Overrides
@@ -23,14 +24,18 @@ __all__ = [
     "AgentEvent",
     "AgentOptions",
     "AgentRun",
+    "AgentRunEvent",
     "AgentRunResult",
     "AgentState",
     "AgentStream",
+    "CallAnswered",
     "CallEnded",
     "CallStarted",
     "EndStrategy",
     "FinalResult",
     "HandleResponseNode",
+    "MessageAdded",
+    "MessagesCut",
     "ModelRequestNode",
     "Overrides",
     "ReplyStarted",

@@ -1,18 +1,20 @@
-"""What can be done, from anywhere, to runs of an agent that are stored: answer, cancel, fork."""
+"""What can be done, from anywhere, to runs of an agent that are stored: answer, cancel, fork, follow."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from agentgraph.clock import new_run_id
 from agentgraph.concurrency import shielded
-from agentgraph.graph import Question, Status, Store, fork
+from agentgraph.graph import Followed, Follower, Question, Status, Store, Until, fork
 from agentgraph.stores import open_store
 from agentgraph.tools import Tool
 
 from .answers import ToolRequest, hand_in, open_requests
 from .children import cancel_tree
+from .following import AgentRunEvent, MessageTells, OwnEvent
 from .options import StoreLike
 
 __all__ = ["StoredRuns"]
@@ -96,3 +98,31 @@ class StoredRuns(ABC):
         where = self._store() if store is None else open_store(store)
         made = await fork(where, await where.load(run_id), new_id or new_run_id(), step, conversation)
         return made.run_id
+
+    def events(
+        self,
+        run_id: str,
+        *,
+        after: str | None = None,
+        until: Until = "ended",
+        store: StoreLike | None = None,
+    ) -> AsyncGenerator[Followed[AgentRunEvent]]:
+        """What a stored run has told so far, and then what it tells, live; from any process.
+
+        Steps, messages, ends of tool calls and the run's end are told of every run, text as it comes of runs that are
+        streamed. Who follows, however slowly, does not hold the run up.
+
+        Args:
+            run_id: the run.
+            after: the offset of the last event that the caller has had; by default from the beginning.
+            until: when to end: `'now'`, with what is stored; `'ended'`, when the run has succeeded, failed, was
+                cancelled or waits for an answer; `'succeeded'`, not before that, whoever resumes the run until then.
+            store: where the run is kept, if not where the agent says.
+
+        Raises:
+            RunNotFound: there is no such run, or it was deleted meanwhile.
+            UserError: `after` is no offset of this run.
+            StoreError: the store cannot be read.
+        """
+        where = self._store() if store is None else open_store(store)
+        return Follower[OwnEvent](where, run_id, MessageTells()).events(after, until)

@@ -94,30 +94,30 @@ AgentEvent: TypeAlias = RequestStarted | ReplyStarted | RequestEnded | CallStart
 
 async def emitted_request(ctx: AgentContext[Any], request: RequestStarted) -> tuple[ModelResponse, Usage]:
     """Ask the model, and emit that it was asked and what came of it."""
-    ctx.emit(request)
+    ctx.emit(request, keep=False)
     try:
         reply, usage = await request.model.request(request.messages, request.settings, request.parameters)
     except BaseException as error:
-        ctx.emit(RequestEnded(request, error=error))
+        ctx.emit(RequestEnded(request, error=error), keep=False)
         raise
-    ctx.emit(RequestEnded(request, reply, usage))
+    ctx.emit(RequestEnded(request, reply, usage), keep=False)
     return reply, usage
 
 
 @asynccontextmanager
 async def emitted_stream(ctx: AgentContext[Any], request: RequestStarted) -> AsyncGenerator[StreamedResponse]:
     """Ask the model for a stream, and emit that it was asked, that the stream began and how it ended."""
-    ctx.emit(request)
+    ctx.emit(request, keep=False)
     response: StreamedResponse | None = None
     try:
         asked = request.model.request_stream(request.messages, request.settings, request.parameters)
         async with asked as response:
-            ctx.emit(ReplyStarted(request))
+            ctx.emit(ReplyStarted(request), keep=False)
             yield response
     except BaseException as error:
-        ctx.emit(_end_of(request, response, error))
+        ctx.emit(_end_of(request, response, error), keep=False)
         raise
-    ctx.emit(_end_of(request, response, None))
+    ctx.emit(_end_of(request, response, None), keep=False)
 
 
 def _end_of(request: RequestStarted, response: StreamedResponse | None, error: BaseException | None) -> RequestEnded:
@@ -128,11 +128,11 @@ def _end_of(request: RequestStarted, response: StreamedResponse | None, error: B
 
 async def emitted_call(ctx: AgentContext[Any], call: CallStarted, work: Callable[[], Awaitable[Answer]]) -> Answer:
     """Do the work of a call, and emit that it began and how it ended."""
-    ctx.emit(call)
+    ctx.emit(call, keep=False)
     try:
         answer = await work()
     except BaseException as error:
-        ctx.emit(CallEnded(call, error=error))
+        ctx.emit(CallEnded(call, error=error), keep=False)
         raise
-    ctx.emit(CallEnded(call, answer))
+    ctx.emit(CallEnded(call, answer), keep=False)
     return answer

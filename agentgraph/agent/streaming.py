@@ -25,6 +25,7 @@ from .config import AgentContext
 from .events import emitted_stream
 from .pacing import Paced, Pieces
 from .reading import read_partial, read_result
+from .saying import Saying
 from .turns import Prepared, end_request, failing, one_request
 
 __all__ = ["AgentStream", "open_stream"]
@@ -39,6 +40,7 @@ class AgentStream(Generic[DepsT, ResultT]):
     def __init__(self, ctx: AgentContext[DepsT], response: StreamedResponse) -> None:
         self._ctx, self._response = ctx, response
         self._source = aiter(response)
+        self._saying = Saying(ctx)
         self._finished = False
         self.stopped = False
         """Whether the run has given the reply up as it is: cancelled, or failed, before it was whole."""
@@ -130,6 +132,7 @@ class AgentStream(Generic[DepsT, ResultT]):
         except Exception as error:
             self._error = error
             raise
+        self._saying.hear(event)
         return event
 
     def _possible_result(self, event: ModelResponseStreamEvent) -> FinalResultEvent | None:

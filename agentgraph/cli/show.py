@@ -17,6 +17,7 @@ from agentgraph.agent import AgentState, agent_graph
 from agentgraph.exceptions import DecodeError, RunNotResumable
 from agentgraph.graph import JournalRecord, RunRecord, StepRecord, lineage
 
+from .following import follow_run
 from .printing import age, console, one_line, size, text
 from .runs import STYLES, tokens
 from .stores import DEFAULT_STORE, StoreOption, existing_store
@@ -36,8 +37,13 @@ class _Stored:
 def show(
     run_id: Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `agentgraph runs` lists it.")],
     store: StoreOption = DEFAULT_STORE,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", help="Print what it says, live, until it has ended.")] = False,
 ) -> None:
-    """Show a run's steps, messages and journal."""
+    """Show a run's steps, messages and journal, or follow it."""
+    if follow:
+        anyio.run(follow_run, store, run_id)
+        return
     found = anyio.run(_read, store, run_id)
     out = console()
     _print_run(out, found)

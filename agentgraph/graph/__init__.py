@@ -6,6 +6,7 @@ from .appended import Appended
 from .context import GraphRunContext
 from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
+from .following import Followed, Follower, ListChange, Stepped, Tells, TextAdded, ToldEvent, Until, follow
 from .graph import Graph
 from .interruption import Deadline, Interruption, absolute_deadline
 from .journal import AfterCrash, Once
@@ -20,7 +21,10 @@ from .run import GraphRun, GraphRunResult
 from .scheduler import Execution, Scheduler
 from .store import (
     Alarm,
+    Changes,
     Commit,
+    EventKind,
+    EventRecord,
     JournalKind,
     JournalRecord,
     NewRun,
@@ -41,6 +45,7 @@ __all__ = [
     "Alarm",
     "Appended",
     "BaseNode",
+    "Changes",
     "Commit",
     "Deadline",
     "DiagramOptions",
@@ -48,7 +53,11 @@ __all__ = [
     "Emitted",
     "End",
     "Ended",
+    "EventKind",
+    "EventRecord",
     "Execution",
+    "Followed",
+    "Follower",
     "Graph",
     "GraphRun",
     "GraphRunContext",
@@ -57,6 +66,7 @@ __all__ = [
     "Interruption",
     "JournalKind",
     "JournalRecord",
+    "ListChange",
     "NewRun",
     "Observer",
     "Once",
@@ -77,11 +87,17 @@ __all__ = [
     "StepEnded",
     "StepRecord",
     "StepStarted",
+    "Stepped",
     "Store",
     "StoredRun",
+    "Tells",
+    "TextAdded",
+    "ToldEvent",
+    "Until",
     "Upgrade",
     "Upgrades",
     "absolute_deadline",
+    "follow",
     "fork",
     "lineage",
     "open_questions",

@@ -19,6 +19,7 @@ from .adapters import adapter_for
 from .events import Emitted, Outlet
 from .interruption import Interruption
 from .journal import Journal, Once
+from .live import Live
 from .store import Store
 
 __all__ = ["GraphRunContext"]
@@ -50,6 +51,7 @@ class GraphRunContext(Generic[StateT, DepsT]):
     outlet: Outlet = field(default_factory=Outlet, repr=False)
     interruption: Interruption = field(default_factory=Interruption, repr=False)
     """What stops the run in the middle of a step."""
+    live: Live = field(default_factory=Live, repr=False)
     failure: BaseException | None = field(default=None, repr=False)
     """What a node raised outside of its turn, in a stream of its own: it fails the run; a caller's error cancels."""
 
@@ -105,9 +107,15 @@ class GraphRunContext(Generic[StateT, DepsT]):
             await self.journal.reopen(key, question, digest)
             raise
 
-    def emit(self, event: object) -> None:
-        """Tell whoever observes the run that something happened."""
+    def emit(self, event: object, *, keep: bool = True) -> None:
+        """Tell whoever observes the run, and whoever follows it, that something happened.
+
+        Followers get it as JSON; what JSON cannot hold stands there by the name of its type. Without `keep`, only
+        observers are told, and nothing is stored.
+        """
         self.outlet.tell(Emitted(self.run_id, self.seq, event))
+        if keep:
+            self.live.emitted(self.seq, self.attempt, event)
 
     def interruptible(self) -> AbstractContextManager[None]:
         """A block that the run's deadline and signals of its store cut off; a step that the engine takes is one.

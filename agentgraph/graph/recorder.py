@@ -19,7 +19,19 @@ from .lifecycle import Event, Status
 from .lineage import lineage
 from .node import End
 from .questions import Question
-from .store import OPENING, ROOT, Commit, JournalKind, JournalRecord, NewRun, RunRecord, Settlement, StepRecord, Store
+from .store import (
+    OPENING,
+    ROOT,
+    Commit,
+    EventRecord,
+    JournalKind,
+    JournalRecord,
+    NewRun,
+    RunRecord,
+    Settlement,
+    StepRecord,
+    Store,
+)
 
 __all__ = ["MAX_ATTEMPTS", "Ended", "Recorder", "RunInfo", "Turn", "claim", "create"]
 
@@ -91,7 +103,9 @@ class Recorder:
     held: bool = True
     """Whether the claim still stands, as far as is known here."""
 
-    async def commit(self, turn: Turn, state: Any, *, journaled: bool, status: Status | None = None) -> Status:
+    async def commit(
+        self, turn: Turn, state: Any, *, journaled: bool, told: bool = False, status: Status | None = None
+    ) -> Status:
         """Write one step. Not to be cancelled: a step that has happened is kept.
 
         `status` is what the run becomes by it, if not what the outcome says.
@@ -122,6 +136,7 @@ class Recorder:
             usage=usage,
             status=status or (Status.SUCCEEDED if isinstance(turn.outcome, End) else Status.RUNNING),
             journaled=journaled,
+            told=told,
         )
         self.held = False  # until the store says otherwise
         try:
@@ -201,6 +216,10 @@ class Recorder:
         )
         await shielded(self.write_journal(row))
         return lost, [*(each for each in calls if each is not noted), row]
+
+    def tell(self, event: EventRecord) -> None:
+        """Have an event of the pending step written, some time soon."""
+        self.store.tell(self.record.run_id, self.record.epoch, event)
 
     async def write_journal(self, row: JournalRecord) -> None:
         """Write what happened inside the pending step."""

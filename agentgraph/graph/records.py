@@ -19,6 +19,8 @@ __all__ = [
     "SEALED",
     "Alarm",
     "Commit",
+    "EventKind",
+    "EventRecord",
     "JournalKind",
     "JournalRecord",
     "NewRun",
@@ -145,6 +147,8 @@ class Commit:
     status: Status = Status.RUNNING
     journaled: bool = False
     """The step has journal rows, to be deleted with this commit."""
+    told: bool = False
+    """The step may have told `TEXT` events, to be deleted with this commit, which holds all of the text."""
 
 
 class JournalKind(StrEnum):
@@ -184,6 +188,28 @@ class JournalRecord:
     def path(self) -> str:
         """The key of a question, unique in its run."""
         return f"{self.branch}/{self.seq}/{self.key}"
+
+
+class EventKind(StrEnum):
+    """What an event of a step is."""
+
+    TEXT = "text"
+    """A piece of what the step will store when it ends; gone with its commit."""
+    EMITTED = "emitted"
+    """What `ctx.emit` was given; kept with the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """Something that a step told while it had not ended."""
+
+    seq: int
+    branch: str = ROOT
+    attempt: int
+    n: int
+    """Its number in this attempt of the step, from 0."""
+    kind: EventKind
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ from .interruption import Interruption
 from .journal import Journal
 from .lifecycle import Event, Status, advance
 from .lineage import lineage
+from .live import Live
 from .node import BaseNode, End
 from .questions import Question
 from .recorder import Ended, Recorder, RunInfo, Turn, claim, create
@@ -257,7 +258,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         self._check_cancelled()
 
     async def _commit(self, recorder: Recorder, turn: Turn, status: Status | None = None) -> None:
-        self.status = await recorder.commit(turn, self.ctx.state, journaled=self.ctx.journal.written, status=status)
+        journaled, told = self.ctx.journal.written, self.ctx.live.told(turn.seq, self.ctx.attempt)
+        self.status = await recorder.commit(turn, self.ctx.state, journaled=journaled, told=told, status=status)
 
     def _check_cancelled(self) -> None:
         if self.status is Status.CANCELLED:
@@ -377,6 +379,7 @@ class Scheduler:
             store=self.store,
             journal=Journal(recorder.write_journal if recorder else None, run_id),
             clock=self.clock,
+            live=Live(recorder.tell if recorder else None),
             outlet=Outlet(self.observers),
             interruption=stop,
         )

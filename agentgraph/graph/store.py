@@ -15,6 +15,8 @@ The rules, tested for every store by one suite, `agentgraph.stores.conformance`:
 - Who executes a run is told when it must stop in the middle of a step (`watch`): somebody asked to cancel it, another
   owner has it, or its lease ran out because it could not be renewed.
 - A committed step outlives the process, the journal rows of a step die with its commit.
+- What a step tells while it runs (`tell`) waits for nothing and holds up nobody. It is told in order, or, where a write
+  failed, not at all; all that matters is in the step's commit.
 - A run that another one goes on from is there: it is not deleted, and no run is created that goes on from nothing.
 
 Rejected: a lock beside the run (two truths), versions of whole states (quadratic), a queue of pending runs (dispatch
@@ -24,6 +26,7 @@ is another concern: `agentgraph.distributed`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from os import PathLike
 from typing import Protocol
@@ -34,6 +37,8 @@ from .records import (
     ROOT,
     Alarm,
     Commit,
+    EventKind,
+    EventRecord,
     JournalKind,
     JournalRecord,
     NewRun,
@@ -50,7 +55,10 @@ __all__ = [
     "OPENING",
     "ROOT",
     "Alarm",
+    "Changes",
     "Commit",
+    "EventKind",
+    "EventRecord",
     "JournalKind",
     "JournalRecord",
     "NewRun",
@@ -65,6 +73,18 @@ __all__ = [
     "StoredRun",
     "resolve_store",
 ]
+
+
+class Changes(Protocol):
+    """Wakes whoever follows a run."""
+
+    async def wait(self, idle: int) -> None:
+        """Wait until something may have happened since the run was last read; may return without a reason.
+
+        Args:
+            idle: how often in a row nothing had: a store that has to look by itself looks ever more slowly.
+        """
+        ...
 
 
 class RunReader(Protocol):
@@ -84,6 +104,14 @@ class RunReader(Protocol):
 
     async def calls(self, run_id: str) -> list[JournalRecord]:
         """The journal of the steps that are pending, in the order written."""
+        ...
+
+    async def events(self, run_id: str, since: tuple[int, int, int] = (OPENING, 0, 0)) -> list[EventRecord]:
+        """What the steps of a run have told from `since` on, a `(seq, attempt, n)`; in order, branch by branch."""
+        ...
+
+    def changes(self, run_id: str) -> AbstractAsyncContextManager[Changes]:
+        """Follow a run while the block lasts: who enters the block, then reads, then waits, misses nothing."""
         ...
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
@@ -139,6 +167,15 @@ class Store(RunReader, Protocol):
 
         Raises:
             RunFenced, StoreError: as `commit`.
+        """
+        ...
+
+    def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
+        """Have an event of the pending step written soon, without waiting and without a flush of its own.
+
+        Events that come close together are written together: after a quarter of a second, or as soon as they are 4 KB.
+        A commit or settlement of the run writes them before, but `TEXT` that a commit would delete. What cannot be
+        written, because the claim is gone or the store closed, is dropped.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from agentgraph.graph.lifecycle import Status
@@ -10,7 +11,9 @@ from agentgraph.graph.questions import pick_question
 from agentgraph.graph.records import Alarm
 from agentgraph.graph.store import (
     OPENING,
+    Changes,
     Commit,
+    EventRecord,
     JournalRecord,
     NewRun,
     RunFilter,
@@ -44,13 +47,19 @@ class EncryptedReads:
     async def calls(self, run_id: str) -> list[JournalRecord]:
         return [self._unsealer.call(run_id, row) for row in await self._store.calls(run_id)]
 
+    async def events(self, run_id: str, since: tuple[int, int, int] = (OPENING, 0, 0)) -> list[EventRecord]:
+        return [self._unsealer.event(run_id, event) for event in await self._store.events(run_id, since)]
+
+    def changes(self, run_id: str) -> AbstractAsyncContextManager[Changes]:
+        return self._store.changes(run_id)
+
     # Last: what stands below it could not say `list[…]`.
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         return [self._unsealer.run(run) for run in await self._store.list(which)]
 
 
 class EncryptedStore(EncryptedReads):
-    """Encrypts what goes into another store: messages, states, results, options, calls, questions, answers, errors.
+    """Encrypts what goes into another store: messages, states, results, options, calls, answers, events, errors.
 
     Ids, names of agents, nodes and conversations, keys of calls, status, times and usage stay readable, so that the
     other store can be listed without the key. Each value is bound to its run and its place, so one that was changed
@@ -83,6 +92,9 @@ class EncryptedStore(EncryptedReads):
 
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
         await self._store.journal(run_id, epoch, self._sealer.call(run_id, record))
+
+    def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
+        self._store.tell(run_id, epoch, self._sealer.event(run_id, event))
 
     async def settle(self, settlement: Settlement) -> Status:
         rows = await self._store.calls(settlement.run_id) if settlement.questions else []

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pydantic_core import to_json
 
 from agentgraph.exceptions import StoreError
-from agentgraph.graph.store import JournalKind, JournalRecord
+from agentgraph.graph.store import EventRecord, JournalKind, JournalRecord
 
 from .blobs import cut, digests_of, join
 from .ciphers import Cipher
 from .pieces import pack, unpack
 
-__all__ = ["Envelope", "about", "as_text", "from_text", "place_of_call", "place_of_step"]
+__all__ = ["Envelope", "about", "as_text", "from_text", "place_of_call", "place_of_event", "place_of_step"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ def place_of_call(run_id: str, row: JournalRecord, kind: JournalKind) -> tuple[s
     return "call", run_id, row.path, kind.value
 
 
+def place_of_event(run_id: str, event: EventRecord) -> tuple[str | int, ...]:
+    """Where the body of an event is."""
+    return "event", run_id, event.branch, event.seq, event.attempt, event.n
+
+
 def place_of_step(run_id: str, branch: str, seq: int) -> tuple[str | int, ...]:
     """Where the fields of a step are."""
     return "step", run_id, branch, seq
@@ -71,6 +76,8 @@ def _words(place: tuple[str | int, ...]) -> str:
             return f"run {run_id!r}, step {seq}: the {field}"
         case ("call", run_id, path, _):
             return f"run {run_id!r}: the value of call {path!r}"
+        case ("event", run_id, _, seq, _, n):
+            return f"run {run_id!r}, step {seq}: event {n}"
         case _:
             return f"run {place[1]!r}: the {place[-1]}"
 

@@ -27,6 +27,7 @@ from agentgraph.graph.store import Alarm
 from .blobs import Blobs
 from .leases import Change, Leases
 from .watchdog import Watchdog
+from .watching import Watchers
 
 __all__ = ["GroupWriter", "Item", "Medium", "OutOfReachError"]
 
@@ -73,6 +74,8 @@ class Item(Generic[WriteT, T]):
         self.refused = False
         self.unsure = False
         """It may have been written although that failed, so look before it is written again."""
+        self.relaxed = False
+        """It needs no flush of its own: to lose it with the machine's power does no harm."""
         self.waiter: ThreadWaiter[T] | None = None
         """Who is answered, if anybody."""
         self._answer: Callable[[], None] = _nothing
@@ -140,6 +143,8 @@ class GroupWriter(Generic[WriteT]):
     def __init__(self, medium: Medium[WriteT], leases: Leases, monotonic: Callable[[], float]) -> None:
         self._medium, self._leases, self._monotonic = medium, leases, monotonic
         self._watchdog = Watchdog(leases, monotonic, medium.place)
+        self.watchers = Watchers()
+        """Who is woken by writes."""
         self._queue: SimpleQueue[Item[WriteT, Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
@@ -252,6 +257,7 @@ class GroupWriter(Generic[WriteT]):
         with woken_together():
             for item in settled:
                 item.answer()
+        self.watchers.ring(item.run_id for item in settled)
         if failure is not None:
             self._recover([item for item in items if not item.settled], failure)
 

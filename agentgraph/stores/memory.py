@@ -17,6 +17,8 @@ from agentgraph.graph.store import (
     OPENING,
     Alarm,
     Commit,
+    EventKind,
+    EventRecord,
     JournalRecord,
     NewRun,
     RunRecord,
@@ -30,7 +32,6 @@ from .claims import cancelled, check_turn, claimed, committed, created, settled
 from .memory_runs import PLACE, MemoryRun, MemoryRuns
 from .owner import is_dead, this_process
 from .removal import check_rest, doomed
-from .retention import Retention
 
 __all__ = ["MemoryStore"]
 
@@ -53,9 +54,8 @@ class MemoryStore(MemoryRuns):
     def __init__(self, keep: int = 1000, *, clock: Clock | None = None) -> None:
         if keep < 0:
             raise UserError(f"a memory store cannot keep {keep} runs; give `keep` a number of at least 0")
-        super().__init__()
+        super().__init__(keep)
         self._clock = clock or SystemClock()
-        self._retention = Retention(keep)
 
     async def create(self, run: NewRun) -> RunRecord:
         cutter = Cutter()
@@ -104,6 +104,7 @@ class MemoryStore(MemoryRuns):
                 run.options = options
             self.blobs.keep(cutter.blobs)
             self._retention.wake(run_id)
+            self._watchers.ring([run_id])
             return self._whole([run.record()])[0]
 
     def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
@@ -128,10 +129,13 @@ class MemoryStore(MemoryRuns):
                 stale = [key for key in run.journal if key[:2] == (step.branch, step.seq)]
                 for key in stale:
                     del run.journal[key]
+            if commit.told:
+                run.events = [each for each in run.events if each.kind is not EventKind.TEXT]
             status = committed(commit.status, asked=run.asked)
             if status is not Status.RUNNING:
                 run.attempt = 0
                 self._rest(run, status)
+            self._watchers.ring([commit.run_id])
             return status
 
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
@@ -141,6 +145,15 @@ class MemoryStore(MemoryRuns):
             run = self._owned(run_id, epoch, record.seq)
             self.blobs.keep(cutter.blobs)
             run.journal[record.branch, record.seq, record.key] = record
+            self._watchers.ring([run_id])
+
+    def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is None or run.status is not Status.RUNNING or (run.epoch, run.seq) != (epoch, event.seq):
+                return
+            run.events.append(event)
+            self._watchers.ring([run_id])
 
     async def settle(self, settlement: Settlement) -> Status:
         cutter = Cutter()
@@ -156,6 +169,7 @@ class MemoryStore(MemoryRuns):
                 run.journal[record.branch, record.seq, record.key] = record
             run.error, run.updated_at = settlement.error, self._now()
             self._rest(run, status)
+            self._watchers.ring([settlement.run_id])
             return status
 
     async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
@@ -175,6 +189,7 @@ class MemoryStore(MemoryRuns):
             elif status is not run.status:
                 run.updated_at = self._now()
                 self._rest(run, status)
+                self._watchers.ring([run_id])
             return status
 
     async def insert(self, runs: Sequence[StoredRun]) -> None:
@@ -201,6 +216,7 @@ class MemoryStore(MemoryRuns):
             )
             ids = [run.run_id for run in gone]
             self._forget(self._retention.remove(ids))
+            self._watchers.ring(ids)
             return ids
 
     async def aclose(self) -> None:
@@ -220,9 +236,3 @@ class MemoryStore(MemoryRuns):
         if run is None or run.status is not Status.RUNNING or (run.epoch, run.seq) != (epoch, seq):
             raise RunFenced(run_id, seq)
         return run
-
-    def _rest(self, run: MemoryRun, status: Status) -> None:
-        run.rest(status)
-        new = run.new
-        forget = status is Status.SUCCEEDED and not new.named and new.conversation is None
-        self._forget(self._retention.rest(new.run_id, status, forget=forget))

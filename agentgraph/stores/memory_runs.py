@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
@@ -12,6 +13,8 @@ from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
     OPENING,
     Alarm,
+    Changes,
+    EventRecord,
     JournalRecord,
     NewRun,
     Owner,
@@ -25,6 +28,8 @@ from agentgraph.graph.store import (
 from .blobs import Stored, whole
 from .memory_blobs import MemoryBlobs
 from .removal import Relatives, as_inserted
+from .retention import Retention
+from .watching import Glances, Watchers
 
 __all__ = ["PLACE", "MemoryRun", "MemoryRuns"]
 
@@ -58,6 +63,7 @@ class MemoryRun:
     journal: dict[tuple[str, int, str], JournalRecord] = field(
         default_factory=dict[tuple[str, int, str], JournalRecord]
     )
+    events: list[EventRecord] = field(default_factory=list[EventRecord])
 
     @classmethod
     def inserted(cls, stored: StoredRun) -> Self:
@@ -146,11 +152,13 @@ class MemoryRun:
 class MemoryRuns:
     """Runs by their ids, under a lock; `MemoryStore` writes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int) -> None:
         self._lock = threading.Lock()
         self._runs: dict[str, MemoryRun] = {}
+        self._retention = Retention(keep)
         self.blobs = MemoryBlobs()
         """What is big in them, each once."""
+        self._watchers = Watchers()
 
     async def load(self, run_id: str) -> RunRecord:
         with self._lock:
@@ -166,8 +174,31 @@ class MemoryRuns:
             run = self._runs.get(run_id)
             return [] if run is None else self._whole(list(run.journal.values()), run_id)
 
+    async def events(self, run_id: str, since: tuple[int, int, int] = (OPENING, 0, 0)) -> list[EventRecord]:
+        with self._lock:
+            run = self._runs.get(run_id)
+            return [] if run is None else [each for each in run.events if (each.seq, each.attempt, each.n) >= since]
+
+    @asynccontextmanager
+    async def changes(self, run_id: str) -> AsyncGenerator[Changes]:
+        """Follow a run; it is not forgotten meanwhile."""
+        with self._watchers.bell(run_id) as bell:
+            yield Glances(bell, None, 0)
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is not None and run.status is Status.SUCCEEDED:
+                self._rest(run, run.status)
+
     def _whole(self, records: list[T], run_id: str | None = None) -> list[T]:
         return whole(lambda: records, self.blobs.read, run_id)
+
+    def _rest(self, run: MemoryRun, status: Status) -> None:
+        run.rest(status)
+        new = run.new
+        forget = status is Status.SUCCEEDED and not new.named and new.conversation is None
+        gone = self._retention.rest(new.run_id, status, forget=forget and new.run_id not in self._watchers)
+        self._forget(gone)
+        self._watchers.ring(gone)
 
     def _forget(self, run_ids: Iterable[str]) -> None:
         for run_id in run_ids:

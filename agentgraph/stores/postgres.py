@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from uuid import uuid4
 
 from anyio import to_thread
@@ -27,6 +28,7 @@ from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
     Alarm,
     Commit,
+    EventRecord,
     JournalRecord,
     NewRun,
     RunRecord,
@@ -39,10 +41,11 @@ from .claims import settled
 from .group_commit import GroupWriter, Item
 from .leases import Leases
 from .owner import this_process
-from .postgres_batches import Answer, Cancel, Claim, Create, Delete, GiveBack, Insert, Note, Write
+from .postgres_batches import Answer, Cancel, Claim, Create, Delete, GiveBack, Insert, Note, Tell, Write
 from .postgres_care import Care
 from .postgres_database import Database, Synchronous
 from .postgres_errors import is_passing
+from .postgres_listening import Listening
 from .postgres_looking import Looking
 from .postgres_reads import DatabaseReads
 from .postgres_rows import Reads
@@ -50,6 +53,7 @@ from .postgres_schema import Connection
 from .postgres_statements import Statements
 from .postgres_writer import DatabaseMedium
 from .readers import Readers
+from .told import Told
 
 __all__ = ["PostgresStore"]
 
@@ -107,7 +111,10 @@ class PostgresStore(DatabaseReads):
         looking = Looking(database.place, this_process(), leases, clock, Statements.build(schema), reads, care)
         medium = DatabaseMedium(database, looking, retrying)
         self._writer = GroupWriter[Write](medium, leases, (clock or SystemClock()).monotonic)
-        super().__init__(reads, Readers(database.connect), retrying, self._writer.check_open)
+        self._told = Told(partial(_submit, self._writer))
+        watchers = self._writer.watchers
+        listening = Listening(database.connect, schema, watchers), watchers
+        super().__init__(reads, Readers(database.connect), retrying, listening, self._writer.check_open)
         # At the interpreter's end too. It holds what is to be closed, never the store.
         weakref.finalize(self, _close, self._writer, self._readers)
 
@@ -129,6 +136,7 @@ class PostgresStore(DatabaseReads):
         self._writer.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
+        self._told.flush(commit.run_id, committed=commit.step.seq)
         cutter = Cutter()
         item = Item[Write, Status](cutter.commit(commit), commit.run_id, commit.step.seq, blobs=cutter.blobs)
         return await self._writer.perform(item)
@@ -138,8 +146,12 @@ class PostgresStore(DatabaseReads):
         note = Note(run_id, epoch, cutter.call(run_id, record))
         await self._writer.perform(Item[Write, None](note, run_id, record.seq, blobs=cutter.blobs))
 
+    def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
+        self._told.tell(run_id, epoch, event)
+
     async def settle(self, settlement: Settlement) -> Status:
         settled(settlement.event, asked=False)  # refuse now what would break the others of its group
+        self._told.flush(settlement.run_id)
         cutter, run_id = Cutter(), settlement.run_id
         shrunk = cutter.settlement(settlement)
         item = Item[Write, Status](shrunk, run_id, gives_up=settlement.epoch, blobs=cutter.blobs)
@@ -162,6 +174,7 @@ class PostgresStore(DatabaseReads):
 
     async def aclose(self) -> None:
         """Write what has queued, give up the runs' leases and close all connections; again: nothing."""
+        self._told.flush_all()
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
 
@@ -178,6 +191,12 @@ def _retrying(patience: float) -> Retrying:
         stop=stop_all(stop_after_delay(patience), stop_after_attempt(2)),
         reraise=True,
     )
+
+
+def _submit(writer: GroupWriter[Write], run_id: str, epoch: int, events: Sequence[EventRecord]) -> None:
+    item = Item[Write, None](Tell(run_id, epoch, events), run_id)
+    item.relaxed = True
+    writer.submit(item)
 
 
 def _close(writer: GroupWriter[Write], readers: Readers[Connection]) -> None:

@@ -8,13 +8,14 @@ from typing import Any, assert_never
 
 from agentgraph.exceptions import RunExists, RunFenced
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.store import OPENING, Commit, JournalRecord, NewRun, RunRecord, Settlement, StoredRun
+from agentgraph.graph.store import OPENING, Commit, EventRecord, JournalRecord, NewRun, RunRecord, Settlement, StoredRun
 
 from .claims import committed, settled
 from .group_commit import Item
 from .leases import Change
 from .postgres_statements import Grouped, Statements
 from .rows import STEP, Row, journal_values, new_run_values, run_record, step_values
+from .told import event_rows
 
 __all__ = [
     "Answer",
@@ -27,6 +28,7 @@ __all__ = [
     "Insert",
     "Note",
     "PostgresItem",
+    "Tell",
     "Write",
     "create_row",
     "goes_alone",
@@ -63,6 +65,15 @@ class Note:
     run_id: str
     epoch: int
     record: JournalRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Events of the pending step."""
+
+    run_id: str
+    epoch: int
+    events: Sequence[EventRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,7 @@ class Delete:
     gone: list[str]
 
 
-Write = Create | Claim | Commit | Note | Settlement | Cancel | Answer | GiveBack | Insert | Delete
+Write = Create | Claim | Commit | Note | Tell | Settlement | Cancel | Answer | GiveBack | Insert | Delete
 
 _STEP_LENGTH = STEP.count(",") + 1
 
@@ -135,7 +146,7 @@ def looks_first(write: Write) -> bool:
             return bool(write.questions)
         case Claim() | Cancel() | Answer() | GiveBack() | Insert() | Delete():
             return True
-        case Commit() | Note():
+        case Commit() | Note() | Tell():
             return False
         case _ as unreachable:
             assert_never(unreachable)
@@ -157,6 +168,7 @@ def in_rounds(items: Iterable[PostgresItem]) -> list[list[PostgresItem]]:
 def make_batches(statements: Statements, items: Sequence[PostgresItem]) -> list[Batch]:
     """The batches of writes that do not look first, each of another run."""
     creates, commits, notes, settlements = _Creates(), _Commits(), _Notes(), _Settlements()
+    tells = _Tells()
     for item in items:
         write = item.write
         if isinstance(write, Create):
@@ -165,6 +177,8 @@ def make_batches(statements: Statements, items: Sequence[PostgresItem]) -> list[
             commits.add(item, write)
         elif isinstance(write, Note):
             notes.add(item, write)
+        elif isinstance(write, Tell):
+            tells.add(item, write)
         else:
             assert isinstance(write, Settlement)
             settlements.add(item, write)
@@ -174,6 +188,7 @@ def make_batches(statements: Statements, items: Sequence[PostgresItem]) -> list[
         Batch(statements.create, creates.rows, creates.settle),
         Batch(statements.commit, commits.rows, commits.settle),
         Batch(statements.journal, notes.rows, notes.settle),
+        Batch(statements.tell, tells.rows, tells.settle),
         Batch(statements.settle, settlements.rows, settlements.settle),
     )
     return [batch for batch in batches if batch.rows]
@@ -206,7 +221,7 @@ class _Commits:
     def add(self, item: PostgresItem, write: Commit) -> None:
         self.items.append((item, write))
         becomes = (write.status.value, committed(write.status, asked=True).value)
-        after = (write.state, write.usage, write.journaled)
+        after = (write.state, write.usage, write.journaled, write.told)
         self.rows.append((write.run_id, write.epoch, *becomes, *after, *step_values(write.step)))
 
     def settle(self, rows: Sequence[Row]) -> None:
@@ -241,6 +256,20 @@ class _Notes:
                 item.succeed(None)
             else:
                 item.refuse(RunFenced(write.run_id, write.record.seq))
+
+
+class _Tells:
+    def __init__(self) -> None:
+        self.items: list[PostgresItem] = []
+        self.rows: list[Row] = []
+
+    def add(self, item: PostgresItem, write: Tell) -> None:
+        self.items.append(item)
+        self.rows += [(write.run_id, write.epoch, *row) for row in event_rows(write.events)]
+
+    def settle(self, rows: Sequence[Row]) -> None:
+        for item in self.items:
+            item.succeed(None)  # nobody asks whether it was refused
 
 
 class _Settlements:

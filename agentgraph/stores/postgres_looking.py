@@ -32,6 +32,7 @@ from .postgres_batches import (
     Insert,
     Note,
     PostgresItem,
+    Tell,
     create_row,
     looks_first,
     make_batches,
@@ -99,7 +100,7 @@ class Looking:
                 self._look_up_answer(connection, item, write)
             case Insert() | Delete() as write:
                 self.care.look_up(connection, item, write)
-            case Note() | Cancel() | GiveBack():
+            case Note() | Tell() | Cancel() | GiveBack():
                 pass  # written twice, they are written once
             case _ as unreachable:
                 assert_never(unreachable)

@@ -8,15 +8,20 @@ from typing import LiteralString, Self
 
 from psycopg import sql
 
-from agentgraph.graph.store import JournalRecord, RunFilter, RunRecord, StepRecord
+from agentgraph.graph.store import EventRecord, JournalRecord, RunFilter, RunRecord, StepRecord
 
 from .postgres_schema import Connection
-from .rows import CALL, RUN, STEP, call_record, run_record, step_record
+from .rows import CALL, EVENT, RUN, STEP, call_record, run_record, step_record
+from .told import event_records
 
 __all__ = ["Reads"]
 
 _STEPS = "SELECT {step} FROM {schema}.steps WHERE run_id = %s AND seq > %s ORDER BY branch, seq"
 _BLOBS = "SELECT digest, data FROM {schema}.blobs WHERE digest = ANY(%s)"
+_EVENTS = """
+    SELECT {event} FROM {schema}.events WHERE run_id = %s AND (seq, attempt, n) >= (%s, %s, %s)
+    ORDER BY branch, seq, attempt, n
+"""
 _CALLS = "SELECT {call} FROM {schema}.journal WHERE run_id = %s ORDER BY place"
 
 
@@ -28,12 +33,13 @@ class Reads:
     _steps: bytes
     _calls: bytes
     _blobs: bytes
+    _events: bytes
 
     @classmethod
     def build(cls, schema: str) -> Self:
         """The queries for a schema."""
-        texts: tuple[LiteralString, ...] = ("SELECT {run} FROM {schema}.runs ", _STEPS, _CALLS, _BLOBS)
-        pieces = {"run": sql.SQL(RUN), "step": sql.SQL(STEP), "call": sql.SQL(CALL)}
+        texts: tuple[LiteralString, ...] = ("SELECT {run} FROM {schema}.runs ", _STEPS, _CALLS, _BLOBS, _EVENTS)
+        pieces = {"run": sql.SQL(RUN), "step": sql.SQL(STEP), "call": sql.SQL(CALL), "event": sql.SQL(EVENT)}
         name = sql.Identifier(schema)
         return cls(*(sql.SQL(text).format(schema=name, **pieces).as_bytes() for text in texts))
 
@@ -74,3 +80,8 @@ class Reads:
     def calls(self, connection: Connection, run_id: str) -> list[JournalRecord]:
         """The journal of a run's pending steps, in the order begun."""
         return [call_record(row) for row in connection.execute(self._calls, (run_id,), binary=True)]
+
+    def events(self, connection: Connection, run_id: str, since: tuple[int, int, int]) -> list[EventRecord]:
+        """What the steps of a run have told from `since` on."""
+        found = connection.execute(self._events, (run_id, *since), binary=True)
+        return [each for row in found for each in event_records(row) if (each.seq, each.attempt, each.n) >= since]

@@ -93,7 +93,48 @@ _FORMAT_2: Sequence[LiteralString] = (
     "ALTER TABLE {schema}.blobs ALTER COLUMN data SET STORAGE EXTERNAL",
 )
 
-MIGRATIONS: Sequence[Sequence[LiteralString]] = (_FORMAT_1, _FORMAT_2)
+# Nothing was written into the table that format 1 had. A row holds several events, and is named by the last of them.
+# Who follows a run has a row in `followers`, and is notified of what happens in it; an id too long for a note is none.
+_TOLD_EVENTS: Sequence[LiteralString] = (
+    "DROP TABLE {schema}.events",
+    """
+    CREATE TABLE {schema}.events (
+        run_id text COLLATE "C" NOT NULL, branch text COLLATE "C" NOT NULL, seq bigint NOT NULL,
+        attempt bigint NOT NULL, n bigint NOT NULL, kind text NOT NULL, body bytea NOT NULL,
+        PRIMARY KEY (run_id, branch, seq, attempt, n)
+    )
+    """,
+    """
+    CREATE TABLE {schema}.followers (
+        run_id text COLLATE "C" NOT NULL, follower text NOT NULL, until timestamptz NOT NULL,
+        PRIMARY KEY (run_id, follower)
+    )
+    """,
+    """
+    CREATE FUNCTION {schema}.tell_followers() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE changed text := coalesce(NEW.run_id, OLD.run_id);
+    BEGIN
+        IF EXISTS (SELECT FROM {schema}.followers AS f WHERE f.run_id = changed) THEN
+            PERFORM pg_notify('agentgraph', CASE WHEN octet_length(changed) < 8000 THEN changed ELSE '' END);
+        END IF;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER tell_followers AFTER UPDATE OF seq, status OR DELETE ON {schema}.runs
+    FOR EACH ROW EXECUTE FUNCTION {schema}.tell_followers()
+    """,
+    """
+    CREATE TRIGGER tell_followers AFTER INSERT OR UPDATE ON {schema}.journal
+    FOR EACH ROW EXECUTE FUNCTION {schema}.tell_followers()
+    """,
+    """
+    CREATE TRIGGER tell_followers AFTER INSERT ON {schema}.events
+    FOR EACH ROW EXECUTE FUNCTION {schema}.tell_followers()
+    """,
+)
+
+MIGRATIONS: Sequence[Sequence[LiteralString]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS)
 """The statements that lead from format n to n + 1, at index n; format 0 is an empty schema."""
 
 FORMAT = len(MIGRATIONS)

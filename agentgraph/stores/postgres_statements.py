@@ -14,7 +14,7 @@ from typing import Any, LiteralString, Self
 from psycopg import Cursor, sql
 
 from .postgres_schema import Connection
-from .rows import CALL, RUN, STEP, Row
+from .rows import CALL, EVENT, RUN, STEP, Row
 
 __all__ = ["Grouped", "Statements"]
 
@@ -55,7 +55,7 @@ _CREATE: LiteralString = """
 """
 
 _COMMIT_COLUMNS: LiteralString = (
-    "run_id text, epoch int8, status text, if_asked text, run_state bytea, run_usage bytea, journaled bool, "
+    "run_id text, epoch int8, status text, if_asked text, run_state bytea, run_usage bytea, journaled bool, told bool, "
     + _STEP_COLUMNS
 )
 _BECOMES = "CASE WHEN r.cancel THEN g.if_asked ELSE g.status END"
@@ -82,6 +82,9 @@ _COMMIT: LiteralString = """
     ), deleted AS (
         DELETE FROM {schema}.journal AS j USING given AS g JOIN committed AS c ON c.i = g.i
         WHERE g.journaled AND j.run_id = g.run_id AND j.branch = g.branch AND j.seq = g.seq
+    ), superseded AS (
+        DELETE FROM {schema}.events AS e USING given AS g JOIN committed AS c ON c.i = g.i
+        WHERE g.told AND e.run_id = g.run_id AND e.branch = g.branch AND e.seq = g.seq AND e.kind = 'text'
     )
     SELECT i, status FROM committed
 """
@@ -104,6 +107,23 @@ _JOURNAL: LiteralString = """
         SET kind = excluded.kind, digest = excluded.digest, value = excluded.value, usage = excluded.usage
     )
     SELECT i FROM guarded
+"""
+
+_TELL_COLUMNS: LiteralString = (
+    "run_id text, epoch int8, branch text, seq int8, attempt int8, n int8, kind text, body bytea"
+)
+# Alone in its transaction, it does not wait for the disk.
+_TELL: LiteralString = """
+    guarded AS (
+        SELECT g.i FROM given AS g JOIN {schema}.runs AS r
+        ON r.run_id = g.run_id AND r.epoch = g.epoch AND r.status = 'running' AND r.seq = g.seq
+        FOR NO KEY UPDATE OF r
+    ), inserted AS (
+        INSERT INTO {schema}.events (run_id, {event})
+        SELECT g.run_id, g.branch, g.seq, g.attempt, g.n, g.kind, g.body FROM given AS g JOIN guarded USING (i)
+        ON CONFLICT DO NOTHING
+    )
+    SELECT CASE WHEN %(relaxed)b::bool THEN set_config('synchronous_commit', 'off', true) END FROM guarded
 """
 
 _SETTLE_COLUMNS: LiteralString = "run_id text, epoch int8, status text, if_asked text, error text"
@@ -181,6 +201,7 @@ _PIECES: Mapping[str, LiteralString] = {
     "becomes": _BECOMES,
     "call": CALL,
     "clock": _CLOCK,
+    "event": EVENT,
     "goes_on": _GOES_ON,
     "held": "WHEN status = 'running' THEN",
     "mine": _MINE,
@@ -230,6 +251,7 @@ class Statements:
     create: Grouped
     commit: Grouped
     journal: Grouped
+    tell: Grouped
     settle: Grouped
     keep: Grouped
     find: bytes
@@ -251,6 +273,7 @@ class Statements:
             create=Grouped.build(schema, _CREATE_COLUMNS, _CREATE),
             commit=Grouped.build(schema, _COMMIT_COLUMNS, _COMMIT),
             journal=Grouped.build(schema, _JOURNAL_COLUMNS, _JOURNAL),
+            tell=Grouped.build(schema, _TELL_COLUMNS, _TELL),
             settle=Grouped.build(schema, _SETTLE_COLUMNS, _SETTLE),
             keep=Grouped.build(schema, _KEEP_COLUMNS, _KEEP),
             find=_render(schema, _FIND),

@@ -118,7 +118,8 @@ class DatabaseMedium:
     def _write_together(self, connection: Connection, rounds: Sequence[Sequence[PostgresItem]]) -> None:
         """All batches in one transaction; they are settled when it is committed."""
         batches = [batch for items in rounds for batch in make_batches(self._statements, items)]
-        shared = self._looking.shared()
+        relaxed = all(item.relaxed for items in rounds for item in items)
+        shared = {**self._looking.shared(), "relaxed": relaxed}
         if len(batches) == 1:
             found = [batches[0].statement.execute(connection, batches[0].rows, shared).fetchall()]
         elif batches:

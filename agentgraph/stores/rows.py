@@ -9,6 +9,7 @@ from agentgraph.graph.store import JournalKind, JournalRecord, NewRun, Owner, Ru
 
 __all__ = [
     "CALL",
+    "EVENT",
     "RUN",
     "STEP",
     "Row",
@@ -32,6 +33,9 @@ STEP: LiteralString = """
 """
 CALL: LiteralString = """
     branch, seq, key, kind, digest, value, usage
+"""
+EVENT: LiteralString = """
+    branch, seq, attempt, n, kind, body
 """
 
 

@@ -10,6 +10,8 @@ from agentgraph.graph.store import (
     OPENING,
     ROOT,
     Commit,
+    EventKind,
+    EventRecord,
     JournalKind,
     JournalRecord,
     NewRun,
@@ -19,7 +21,7 @@ from agentgraph.graph.store import (
     StoredRun,
 )
 
-__all__ = ["HandClock", "call", "commit", "new_run", "next_commit", "opening", "settlement", "step", "stored"]
+__all__ = ["HandClock", "call", "commit", "new_run", "next_commit", "opening", "settlement", "step", "stored", "told"]
 
 
 class HandClock:
@@ -108,6 +110,11 @@ def next_commit(run: RunRecord, status: Status = Status.RUNNING, *, journaled: b
 def call(seq: int, key: str = "k", kind: JournalKind = JournalKind.DONE, value: bytes = b"1") -> JournalRecord:
     """What happened inside a step."""
     return JournalRecord(seq=seq, branch=ROOT, key=key, kind=kind, digest="d", value=value, usage=b'{"tokens":1}')
+
+
+def told(seq: int, n: int, kind: EventKind = EventKind.TEXT, body: bytes = b'[0,0,"Hello"]') -> EventRecord:
+    """What a step told in its first attempt."""
+    return EventRecord(seq=seq, attempt=1, n=n, kind=kind, body=body)
 
 
 def settlement(

@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from agentgraph.graph.store import (
     Commit,
+    EventRecord,
     JournalKind,
     JournalRecord,
     NewRun,
@@ -22,7 +23,7 @@ from agentgraph.graph.store import (
     StoredRun,
 )
 
-from .envelopes import Envelope, about, as_text, place_of_call, place_of_step
+from .envelopes import Envelope, about, as_text, place_of_call, place_of_event, place_of_step
 
 __all__ = ["TEXT", "Sealer"]
 
@@ -105,6 +106,9 @@ class Sealer:
             case _:
                 value = sealed
         return replace(row, digest=stands, value=value)
+
+    def event(self, run_id: str, event: EventRecord) -> EventRecord:
+        return replace(event, body=self.envelope.seal(event.body, *place_of_event(run_id, event)))
 
     def answer(self, run_id: str, asked: JournalRecord, value: object) -> object:
         """What a store is given as the answer to a question, which it turns into JSON."""

@@ -22,6 +22,7 @@ from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
     Alarm,
     Commit,
+    EventRecord,
     JournalRecord,
     NewRun,
     RunRecord,
@@ -39,6 +40,7 @@ from .sqlite_file import File, Synchronous
 from .sqlite_reads import FileReads
 from .sqlite_writer import AnyApply, Apply, FileMedium
 from .sqlite_writes import Writes
+from .told import Told
 
 __all__ = ["SQLiteStore"]
 
@@ -91,7 +93,8 @@ class SQLiteStore(FileReads):
         self._care = Care(str(file.path), leases)
         clock = clock or SystemClock()
         self._writer = GroupWriter[AnyApply](FileMedium(file, leases, clock), leases, clock.monotonic)
-        super().__init__(file.path, Readers(file.connect_to_read), self._writer.check_open)
+        self._told = Told(partial(_submit, self._writer, self._writes))
+        super().__init__(file.path, Readers(file.connect_to_read), self._writer.watchers, self._writer.check_open)
         # At the interpreter's end too. It holds the writer, never the store; the thread holds neither of both.
         weakref.finalize(self, self._writer.close, _PATIENCE)
 
@@ -113,6 +116,7 @@ class SQLiteStore(FileReads):
         self._writer.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
+        self._told.flush(commit.run_id, committed=commit.step.seq)
         cutter = Cutter()
         apply = partial(self._writes.commit, commit=cutter.commit(commit))
         return await self._write(apply, commit.run_id, commit.step.seq, cutter.blobs)
@@ -122,7 +126,11 @@ class SQLiteStore(FileReads):
         apply = partial(self._writes.journal, run_id=run_id, epoch=epoch, record=cutter.call(run_id, record))
         await self._write(apply, run_id, record.seq, cutter.blobs)
 
+    def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
+        self._told.tell(run_id, epoch, event)
+
     async def settle(self, settlement: Settlement) -> Status:
+        self._told.flush(settlement.run_id)
         cutter = Cutter()
         apply, epoch = partial(self._writes.settle, settlement=cutter.settlement(settlement)), settlement.epoch
         item = Item[AnyApply, Status](apply, settlement.run_id, gives_up=epoch, blobs=cutter.blobs)
@@ -144,6 +152,7 @@ class SQLiteStore(FileReads):
 
     async def aclose(self) -> None:
         """Write what has queued, give up the runs' leases and close the file; again: nothing."""
+        self._told.flush_all()
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
 
@@ -154,3 +163,12 @@ class SQLiteStore(FileReads):
         item = Item[AnyApply, RunRecord](apply, run_id, blobs=blobs)
         give_back = partial(self._writes.give_back, claimed=lambda: item.value)
         return await self._whole(await self._writer.take(item, give_back))
+
+
+def _submit(
+    writer: GroupWriter[AnyApply], writes: Writes, run_id: str, epoch: int, events: Sequence[EventRecord]
+) -> None:
+    apply = partial(writes.tell, run_id=run_id, epoch=epoch, events=events)
+    item = Item[AnyApply, None](apply, run_id)
+    item.relaxed = True
+    writer.submit(item)

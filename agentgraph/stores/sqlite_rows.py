@@ -5,16 +5,19 @@ from __future__ import annotations
 import sqlite3
 
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.store import JournalRecord, NewRun, Owner, RunFilter, RunRecord, StepRecord
+from agentgraph.graph.store import EventRecord, JournalRecord, NewRun, Owner, RunFilter, RunRecord, StepRecord
 
-from .rows import CALL, RUN, STEP, Row, call_record, new_run_values, run_record, step_record
+from .rows import CALL, EVENT, RUN, STEP, Row, call_record, new_run_values, run_record, step_record
+from .told import event_records
 
 __all__ = [
+    "INSERT_EVENT",
     "INSERT_JOURNAL",
     "INSERT_STEP",
     "find_run",
     "insert_run",
     "read_calls",
+    "read_events",
     "read_runs",
     "read_steps",
 ]
@@ -43,6 +46,14 @@ INSERT_JOURNAL = """
     ON CONFLICT (run_id, branch, seq, key) DO UPDATE
     SET kind = excluded.kind, digest = excluded.digest, value = excluded.value, usage = excluded.usage
 """
+
+INSERT_EVENT = "INSERT OR IGNORE INTO events (run_id, branch, seq, attempt, n, kind, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+_EVENTS = (
+    "SELECT"
+    + EVENT
+    + "FROM events WHERE run_id = ? AND (seq, attempt, n) >= (?, ?, ?) ORDER BY branch, seq, attempt, n"
+)
 
 _CALLS = "SELECT" + CALL + "FROM journal WHERE run_id = ? ORDER BY rowid"
 
@@ -81,6 +92,12 @@ def read_steps(connection: sqlite3.Connection, run_id: str, after: int) -> list[
 def read_calls(connection: sqlite3.Connection, run_id: str) -> list[JournalRecord]:
     """The journal of a run's pending steps, in the order begun."""
     return [call_record(row) for row in connection.execute(_CALLS, (run_id,))]
+
+
+def read_events(connection: sqlite3.Connection, run_id: str, since: tuple[int, int, int]) -> list[EventRecord]:
+    """What the steps of a run have told from `since` on."""
+    found = connection.execute(_EVENTS, (run_id, *since))
+    return [each for row in found for each in event_records(row) if (each.seq, each.attempt, each.n) >= since]
 
 
 def insert_run(connection: sqlite3.Connection, run: NewRun, owner: Owner, now: float, lease_until: float) -> bool:

@@ -75,7 +75,18 @@ _FORMAT_2 = (
     "CREATE INDEX run_blobs_by_digest ON run_blobs (digest)",
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_FORMAT_1, _FORMAT_2)
+# Nothing was written into the table that format 1 had. A row holds several events, and is named by the last of them.
+_TOLD_EVENTS = (
+    "DROP TABLE events",
+    """
+    CREATE TABLE events (
+        run_id TEXT NOT NULL, branch TEXT NOT NULL, seq INTEGER NOT NULL, attempt INTEGER NOT NULL, n INTEGER NOT NULL,
+        kind TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, branch, seq, attempt, n)
+    )
+    """,
+)
+
+MIGRATIONS: Sequence[Sequence[str]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS)
 """The statements that lead from format n to n + 1, at index n; format 0 is an empty file."""
 
 FORMAT = len(MIGRATIONS)

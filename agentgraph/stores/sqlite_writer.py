@@ -40,13 +40,16 @@ class FileMedium:
     def __init__(self, file: File, leases: Leases, clock: Clock) -> None:
         self._file, self._leases, self._clock = file, leases, clock
         self._connection = file.open()
+        self._relaxed = False
 
     @property
     def place(self) -> str:
         return str(self._file.path)
 
     def write(self, items: Sequence[Item[AnyApply, Any]], *, renew: bool) -> None:
+        relaxed = all(item.relaxed for item in items) and not renew
         try:
+            self._flush(relaxed=relaxed)
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise OutOfReachError(error) from error
@@ -88,6 +91,12 @@ class FileMedium:
             else:
                 item.succeed(value, change)
         return renewed
+
+    def _flush(self, *, relaxed: bool) -> None:
+        # A later transaction that is flushed takes along whatever was written before it.
+        if relaxed is not self._relaxed:
+            self._connection.execute(f"PRAGMA synchronous = {'NORMAL' if relaxed else self._file.synchronous}")
+            self._relaxed = relaxed
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

@@ -7,18 +7,30 @@ a write that is refused has written nothing, and the transaction that it shares 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agentgraph.exceptions import RunExists, RunFenced, RunNotFound
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
-from agentgraph.graph.store import OPENING, ROOT, Commit, JournalRecord, NewRun, Owner, RunFilter, RunRecord, Settlement
+from agentgraph.graph.store import (
+    OPENING,
+    ROOT,
+    Commit,
+    EventRecord,
+    JournalRecord,
+    NewRun,
+    Owner,
+    RunFilter,
+    RunRecord,
+    Settlement,
+)
 
 from .claims import cancelled, check_turn, claimed, committed, created, settled
 from .leases import Asked, Change, Leases
 from .rows import journal_values, step_values
-from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, read_calls, read_runs
+from .sqlite_rows import INSERT_EVENT, INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, read_calls, read_runs
+from .told import event_rows
 
 __all__ = ["Writes"]
 
@@ -51,6 +63,7 @@ _SETTLE = """
 _TOUCH = "UPDATE runs SET updated_at = ? WHERE run_id = ?"
 _ASK = "UPDATE runs SET cancel = 1 WHERE run_id = ?"
 _DROP_JOURNAL = "DELETE FROM journal WHERE run_id = ? AND branch = ? AND seq = ?"
+_DROP_TEXT = "DELETE FROM events WHERE run_id = ? AND branch = ? AND seq = ? AND kind = 'text'"
 _STANDS = "SELECT seq, cancel FROM runs WHERE run_id = ? AND epoch = ? AND status = 'running'"
 
 
@@ -115,6 +128,8 @@ class Writes:
         connection.execute(INSERT_STEP, (run_id, *step_values(step)))
         if commit.journaled:
             connection.execute(_DROP_JOURNAL, (run_id, step.branch, step.seq))
+        if commit.told:
+            connection.execute(_DROP_TEXT, (run_id, step.branch, step.seq))
         return status, (None if status is Status.RUNNING else (run_id, None))
 
     def journal(
@@ -124,6 +139,14 @@ class Writes:
         if found is None or (record.branch == ROOT and found[0] != record.seq):
             raise RunFenced(run_id, record.seq)
         connection.execute(INSERT_JOURNAL, (run_id, *journal_values(record)))
+        return None, None
+
+    def tell(
+        self, connection: sqlite3.Connection, now: float, run_id: str, epoch: int, events: Sequence[EventRecord]
+    ) -> tuple[None, Change]:
+        found = connection.execute(_STANDS, (run_id, epoch)).fetchone()
+        pending = [event for event in events if found is not None and event.seq == found[0]]
+        connection.executemany(INSERT_EVENT, [(run_id, *row) for row in event_rows(pending)])
         return None, None
 
     def settle(self, connection: sqlite3.Connection, now: float, settlement: Settlement) -> tuple[Status, Change]:

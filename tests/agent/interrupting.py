@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from agentgraph.exceptions import StoreError
 from agentgraph.graph import (
     Alarm,
+    Changes,
     Commit,
+    EventRecord,
     JournalRecord,
     NewRun,
     RunFilter,
@@ -113,6 +116,15 @@ class Interrupting:
 
     async def calls(self, run_id: str) -> list[JournalRecord]:
         return await self.store.calls(run_id)
+
+    async def events(self, run_id: str, since: tuple[int, int, int] = (-1, 0, 0)) -> list[EventRecord]:
+        return await self.store.events(run_id, since)
+
+    def changes(self, run_id: str) -> AbstractAsyncContextManager[Changes]:
+        return self.store.changes(run_id)
+
+    def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
+        self.store.tell(run_id, epoch, event)
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         return await self.store.list(which)

@@ -140,3 +140,48 @@ def test_an_unknown_run_is_refused(cli: CommandLine, tmp_path: Path) -> None:
 def test_a_missing_store_is_refused(cli: CommandLine, tmp_path: Path) -> None:
     assert "there is no store agentgraph.db" in cli.refusal("show", "any")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_followed(cli: CommandLine, tmp_path: Path) -> None:
+    agent = Agent(TestModel(), name="adder", store=tmp_path / "a.db")
+
+    @agent.tool
+    def add(ctx: RunContext[None], a: int) -> int:
+        if ctx.retry == 0:
+            message = "once more"
+            raise ModelRetry(message)
+        return a + 1
+
+    agent.run_sync("add\x1b[2J", run_id="sum")
+    done = cli("show", "sum", "--store", "a.db", "--follow")
+    assert done.code == 0
+    said = (
+        "step 1: ModelRequestNode",
+        "add␛[2J",
+        "model calls",
+        "add -> once more",
+        "add -> 1",
+        '{"add":1}',
+        "succeeded",
+    )
+    assert [each for each in said if each not in done.out] == []
+    assert done.out.count('{"add":1}') == 1
+
+
+def test_a_failed_run_of_a_graph_is_followed(cli: CommandLine, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="broken"):
+        broken.run_sync(Breaks(), store=tmp_path / "a.db", run_id="r")
+    out = cli("show", "r", "--store", "a.db", "--follow").out
+    assert "halfway" in out
+    assert "failed: ValueError: broken" in out
+    assert cli.refusal("show", "nobody", "--store", "a.db", "--follow")
+
+
+@dataclass
+class Breaks(BaseNode[None, None, str]):
+    async def run(self, ctx: GraphRunContext) -> End[str]:
+        ctx.emit("halfway")
+        raise ValueError("broken")
+
+
+broken = Graph(nodes=[Breaks], name="broken")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Awaitable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
 from agentgraph.graph import (
     Alarm,
+    Changes,
     Commit,
+    EventRecord,
     JournalKind,
     JournalRecord,
     NewRun,
@@ -76,6 +79,15 @@ class DyingStore:
 
     async def calls(self, run_id: str) -> list[JournalRecord]:
         return await self._inner.calls(run_id)
+
+    async def events(self, run_id: str, since: tuple[int, int, int] = (-1, 0, 0)) -> list[EventRecord]:
+        return await self._inner.events(run_id, since)
+
+    def changes(self, run_id: str) -> AbstractAsyncContextManager[Changes]:
+        return self._inner.changes(run_id)
+
+    def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
+        self._inner.tell(run_id, epoch, event)
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         return await self._inner.list(which)

@@ -18,12 +18,12 @@ from agentgraph.exceptions import DecodeError, RunNotFound, StoreError, UserErro
 from agentgraph.graph import records
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.questions import Question
-from agentgraph.graph.store import JournalKind, Store
+from agentgraph.graph.store import EventKind, JournalKind, Store
 from agentgraph.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from agentgraph.models.function import AgentInfo, FunctionModel
 from agentgraph.stores import EncryptedStore, MemoryStore, SivCipher, SQLiteStore, export_run, import_run, new_key
 from agentgraph.stores.blobs import LIMIT
-from agentgraph.stores.samples import call, commit, new_run, settlement, stored
+from agentgraph.stores.samples import call, commit, new_run, settlement, stored, told
 from tests.stores.places import DatabasePlace
 
 pytestmark = pytest.mark.anyio
@@ -108,9 +108,30 @@ def found_in(folder: Path) -> dict[str, list[bytes]]:
     return {each.name: traces(each.read_bytes()) for each in folder.iterdir()}
 
 
+async def telling(store: Store) -> None:
+    """Leave a run in the middle of a reply, and what was told of it in the store."""
+    run = await store.create(new_run("told"))
+    event = told(0, 0, body=f'[0,0,"{MARK}"]'.encode())
+    store.tell("told", run.epoch, event)
+    store.tell("told", run.epoch, replace(event, n=1, kind=EventKind.EMITTED))
+    await store.settle(settlement(run, Event.RELEASE))
+    assert [each.body for each in await store.events("told")] == [event.body] * 2
+
+
+async def test_an_event_that_was_moved_is_refused(plain: SQLiteStore, store: Store) -> None:
+    await telling(store)
+    first, second = await plain.events("told")
+    run = await plain.claim("told")
+    plain.tell("told", run.epoch, replace(first, attempt=2, body=second.body))
+    await plain.settle(settlement(run, Event.RELEASE))
+    with pytest.raises(StoreError, match="run 'told', step 0: event 0 cannot be decrypted"):
+        await store.events("told")
+
+
 async def test_nothing_that_was_said_can_be_found_in_the_file(path: Path, plain: SQLiteStore, store: Store) -> None:
     seen = await all_said(store)
     await failing(store)
+    await telling(store)
     assert MARK in str(seen)
     assert found_in(path.parent) == {"r.db": [], "r.db-wal": [], "r.db-shm": []}
     await plain.aclose()
@@ -127,8 +148,9 @@ async def test_nothing_can_be_found_in_a_database(place: DatabasePlace) -> None:
     inner = place.open()
     await all_said(EncryptedStore(inner, SivCipher(KEY)))
     await failing(EncryptedStore(inner, SivCipher(KEY)))
+    await telling(EncryptedStore(inner, SivCipher(KEY)))
     with place.connect() as connection:
-        for table in ("runs", "steps", "journal", "blobs"):
+        for table in ("runs", "steps", "journal", "events", "blobs"):
             rows = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
             values = [value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row]
             assert traces(b"".join(values)) == []
@@ -144,7 +166,7 @@ def test_every_payload_of_a_record_is_known_here() -> None:
         if isinstance(kind, type) and is_dataclass(kind)
     }
     sealed = {"RunRecord": {"state", "options"}, "NewRun": {"state", "options"}, "Commit": {"state"}}
-    sealed |= {"StepRecord": {"body", "state"}, "JournalRecord": {"value"}}
+    sealed |= {"StepRecord": {"body", "state"}, "JournalRecord": {"value"}, "EventRecord": {"body"}}
     assert {name: names - {"usage"} for name, names in found.items() if names} == sealed
 
 

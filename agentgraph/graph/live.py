@@ -1,0 +1,72 @@
+"""What a step tells while it has not ended: pieces of text, and what its node emits.
+
+The pieces are numbered within an attempt of the step and handed to the store, which writes them when it suits it.
+Nothing waits for that: all that matters is in the commit, and a piece that was never written is read from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic_core import from_json, to_json
+
+from .store import ROOT, EventKind, EventRecord
+
+__all__ = ["EventWriter", "Live", "Piece", "read_emitted"]
+
+EventWriter = Callable[[EventRecord], None]
+
+Piece = tuple[int, int, str]
+"""Of a text in several parts: the part, where the piece begins in the whole text, and what it says."""
+
+
+class Live:
+    """Tells what happens in the step that runs; without a writer nothing is told."""
+
+    def __init__(self, write: EventWriter | None = None) -> None:
+        self._write = write
+        self._step = (-1, 0)
+        self._n = 0
+        self._texts_of = -1
+
+    @property
+    def kept(self) -> bool:
+        """Whether anybody could read what is told."""
+        return self._write is not None
+
+    def told(self, seq: int, attempt: int) -> bool:
+        """Whether text of this step may be written: by this attempt, or by one before, of which nothing is known."""
+        return self._texts_of == seq or (attempt > 1 and self.kept)
+
+    def text(self, seq: int, attempt: int, piece: Piece) -> None:
+        """A further piece of the text that the step will end with."""
+        self._texts_of = seq
+        self._tell(seq, attempt, EventKind.TEXT, to_json(piece))
+
+    def emitted(self, seq: int, attempt: int, event: object) -> None:
+        """Something that a node emits, as JSON; what JSON cannot hold stands there by the name of its type."""
+        if not self.kept:
+            return
+        try:
+            said = to_json(event, fallback=_type_name, bytes_mode="base64", inf_nan_mode="constants")
+        except ValueError:  # it holds itself
+            said = to_json(_type_name(event))
+        self._tell(seq, attempt, EventKind.EMITTED, said)
+
+    def _tell(self, seq: int, attempt: int, kind: EventKind, body: bytes) -> None:
+        if self._write is None:
+            return
+        if self._step != (seq, attempt):
+            self._step, self._n = (seq, attempt), 0
+        self._write(EventRecord(seq=seq, branch=ROOT, attempt=attempt, n=self._n, kind=kind, body=body))
+        self._n += 1
+
+
+def read_emitted(record: EventRecord) -> object:
+    """What was emitted, as JSON holds it."""
+    emitted: object = from_json(record.body)
+    return emitted
+
+
+def _type_name(value: object) -> str:
+    return type(value).__qualname__

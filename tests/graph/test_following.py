@@ -1,0 +1,135 @@
+"""Following the runs of any graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from agentgraph import MemoryStore
+from agentgraph.exceptions import DecodeError
+from agentgraph.graph import (
+    BaseNode,
+    Emitted,
+    End,
+    EventKind,
+    EventRecord,
+    Graph,
+    GraphRunContext,
+    RunEnded,
+    Status,
+    StepEnded,
+    StepRecord,
+    StepStarted,
+    TextAdded,
+    follow,
+)
+from agentgraph.stores.samples import told
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Progress:
+    done: int
+    of: object
+    inner: list[object] = field(default_factory=list[object])
+
+
+@dataclass
+class Work(BaseNode[None, list[object], str]):
+    """Emits what it is given, and fails over an exception."""
+
+    async def run(self, ctx: GraphRunContext[None, list[object]]) -> Rest:
+        for event in ctx.deps:
+            if isinstance(event, Exception):
+                raise event
+            ctx.emit(event)
+        ctx.emit("for observers alone", keep=False)
+        return Rest()
+
+
+@dataclass
+class Rest(BaseNode[None, list[object], str]):
+    async def run(self, ctx: GraphRunContext[None, list[object]]) -> End[str]:
+        return End("done")
+
+
+work = Graph(nodes=[Work, Rest], name="work")
+
+
+async def heard(store: MemoryStore, after: str | None = None) -> list[object]:
+    return [each.event async for each in follow(store, "r", after=after, until="now")]
+
+
+async def test_steps_and_what_they_emit_are_told() -> None:
+    store = MemoryStore()
+    await work.run(Work(), deps=["half", Progress(1, Progress)], store=store, run_id="r")
+    assert await heard(store) == [
+        StepStarted("r", 0, 1, "Work"),
+        Emitted("r", 0, "half"),
+        Emitted("r", 0, {"done": 1, "of": "type", "inner": []}),
+        StepEnded("r", 0, "Work", "Rest"),
+        StepStarted("r", 1, 1, "Rest"),
+        StepEnded("r", 1, "Rest", "End"),
+        RunEnded("r", Status.SUCCEEDED),
+    ]
+
+
+async def test_what_holds_itself_is_told_by_the_name_of_its_type() -> None:
+    store, endless = MemoryStore(), Progress(1, None)
+    endless.inner.append(endless)
+    await work.run(Work(), deps=[endless], store=store, run_id="r")
+    assert Emitted("r", 0, "Progress") in await heard(store)
+
+
+async def test_each_attempt_begins_anew() -> None:
+    store = MemoryStore()
+    with pytest.raises(ValueError, match="broken"):
+        await work.run(Work(), deps=["first", ValueError("broken")], store=store, run_id="r")
+    events = [each async for each in follow(store, "r", until="now")]
+    assert [each.event for each in events] == [
+        StepStarted("r", 0, 1, "Work"),
+        Emitted("r", 0, "first"),
+        RunEnded("r", Status.FAILED, "ValueError: broken"),
+    ]
+    await work.run(resume="r", deps=["second"], store=store)
+    rest = await heard(store, events[-1].offset)
+    assert rest[:3] == [StepStarted("r", 0, 2, "Work"), Emitted("r", 0, "second"), StepEnded("r", 0, "Work", "Rest")]
+    assert await heard(store) == [each.event for each in events[:2]] + rest
+
+
+async def test_text_of_an_earlier_attempt_and_text_after_a_gap_are_not_told() -> None:
+    store = MemoryStore()
+    async with work.iter(Work(), deps=[], store=store, run_id="r"):
+        store.tell("r", 1, told(0, 0))
+    run = await store.claim("r")
+    texts = [told(0, n, body=body) for n, body in enumerate([b'[0,0,"one"]', b'[0,3," two"]', b'[0,9,"four"]'])]
+    for event in texts:
+        store.tell("r", run.epoch, replace(event, attempt=2))
+    assert await heard(store) == [
+        StepStarted("r", 0, 1, "Work"),
+        StepStarted("r", 0, 2, "Work"),
+        TextAdded("r", 0, 0, "one"),
+        TextAdded("r", 0, 0, " two"),
+    ]
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"v":9}'])
+async def test_a_row_that_cannot_be_read_says_where(body: bytes) -> None:
+    class Torn(MemoryStore):
+        async def steps(self, run_id: str, after: int = -2) -> list[StepRecord]:
+            rows = await super().steps(run_id, after)
+            return [replace(row, body=body) if row.seq == 1 else row for row in rows]
+
+    store = Torn()
+    await work.run(Work(), deps=[], store=store, run_id="r")
+    with pytest.raises(DecodeError, match="'r', step 1"):
+        await heard(store)
+
+
+async def test_events_of_other_branches_are_not_told() -> None:
+    store = MemoryStore()
+    async with work.iter(Work(), deps=[], store=store, run_id="r"):
+        store.tell("r", 1, EventRecord(seq=0, branch="0:1", attempt=1, n=0, kind=EventKind.EMITTED, body=b"1"))
+        assert await heard(store) == [StepStarted("r", 0, 1, "Work")]
