@@ -23,23 +23,18 @@ def native_part(block: JSON, names: Mapping[str, str]) -> NativePart | None:
     kind = str(block.get("type"))
     match kind:
         case "server_tool_use":
-            return native_call(str(block.get("name")), _text(block, "id"), block.get("input"), *_held(block, "input"))
+            return native_call(str(block.get("name")), block.get("id"), block.get("input"), *_held(block, "input"))
         case "mcp_tool_use":
             # The tool is one of a server's: which of its own it was goes with the arguments.
             args = {"action": "call_tool", "tool_name": block.get("name"), "tool_args": as_object(block.get("input"))}
-            return native_call(f"{SERVER}:{block.get('server_name')}", _text(block, "id"), args, block)
+            return native_call(f"{SERVER}:{block.get('server_name')}", block.get("id"), args, block)
         case _ if kind.endswith(RESULT):
-            call_id = _text(block, "tool_use_id")
+            call_id = block.get("tool_use_id")
             name = SERVER if kind == f"mcp{RESULT}" else kind.removesuffix(RESULT)
-            known = names.get(call_id or "", name)
+            known = names.get(str(call_id), name)
             return native_return(known, call_id, block.get("content"), *_held(block, "content"))
         case _:
             return None
-
-
-def _text(block: JSON, key: str) -> str | None:
-    value = block.get(key)
-    return value if isinstance(value, str) else None
 
 
 def _held(block: JSON, key: str) -> tuple[JSON, list[str | int] | None]:

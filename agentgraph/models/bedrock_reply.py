@@ -228,8 +228,10 @@ class ConverseReply:
         raw = block.model_dump(exclude_unset=True)
         for name, value in raw.items():
             if isinstance(value, list):  # the pieces of a result
-                result = opened.service.setdefault(name, {})
-                result["content"] = [*result.get("content", []), *cast("list[object]", value)]  # cast: a list of JSON
+                result = as_object(opened.service.get(name))
+                held: object = result.get("content")
+                pieces = cast("list[object]", held) if isinstance(held, list) else []  # cast: these are of JSON
+                opened.service[name] = {**result, "content": [*pieces, *cast("list[object]", value)]}
                 continue
             fields, is_object = as_object(value), isinstance(value, dict)
             if isinstance(fields.get("input"), str):
@@ -242,7 +244,8 @@ class ConverseReply:
         if opened is None or opened.service is None:
             return []
         if any(opened.pieces):
-            opened.service["toolUse"]["input"] = joined_input(opened.pieces, self.model_name, body)
+            begun = as_object(opened.service.get("toolUse"))
+            opened.service["toolUse"] = {**begun, "input": joined_input(opened.pieces, self.model_name, body)}
         part = _native_part(opened.service, self._names)
         if part is None:
             self._builder.keep(opened.place, opened.service)

@@ -11,7 +11,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, FiniteFloat
 
 from agentgraph.exceptions import UnexpectedModelBehavior
 from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ReplyBuilder, ThinkingPart
@@ -65,9 +65,9 @@ class _Message(Wire):
 
 
 class _Usage(Wire):
-    billed_units: dict[str, float | None] | None = None
-    tokens: dict[str, float | None] | None = None
-    cached_tokens: float | None = None
+    billed_units: dict[str, FiniteFloat | None] | None = None
+    tokens: dict[str, FiniteFloat | None] | None = None
+    cached_tokens: FiniteFloat | None = None
 
 
 class _Piece(Wire):

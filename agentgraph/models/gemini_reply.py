@@ -48,6 +48,8 @@ KEPT = (
     *("logprobsResult", "avgLogprobs", "finishMessage"),
 )
 """What a candidate tells beside its content."""
+DONE = "[DONE]"
+"""What some gateways put at the end of every stream."""
 
 
 class _Google(Wire):
@@ -142,6 +144,8 @@ class GeminiReply:
             ModelHTTPError: it is an error with a status.
             UnexpectedModelBehavior: it is any other error, or nothing that this protocol has.
         """
+        if as_text(body).strip() == DONE:
+            return []
         chunk = read(_Chunk, body, self.model_name)
         if chunk.error is not None:
             raise error_inside(chunk.error.get("code"), self.model_name, body)

@@ -37,7 +37,7 @@ def native_parts(item: JSON, searched: str | None = None) -> list[NativePart]:
         return []
     name, args = known(item)
     call = native_call(name, item_id, {key: value for key, value in args.items() if value is not None})
-    return [call] if item.get("status") in WAITING else [call, native_return(name, item_id, *_outcome(item))]
+    return [call] if str(item.get("status")) in WAITING else [call, native_return(name, item_id, *_outcome(item))]
 
 
 def _outcome(item: JSON) -> tuple[JSON, JSON, tuple[()] | None]:

@@ -68,7 +68,7 @@ class Reasoning(Wire):
 
 def _kind(item: object) -> str:
     kind = as_object(item).get("type")
-    return kind if kind in ITEMS else "other"
+    return kind if isinstance(kind, str) and kind in ITEMS else "other"
 
 
 Item: TypeAlias = Annotated[

@@ -66,25 +66,25 @@ NAMES: Mapping[str, str] = {
 
 
 def native_call(
-    name: str, call_id: str | None, args: object, block: JSON | None = None, path: Path | None = None
+    name: str, call_id: object, args: object, block: JSON | None = None, path: Path | None = None
 ) -> NativePart:
     """The call of a tool of the service.
 
     Args:
         name: the service's name for the tool.
-        call_id: what its return is told by.
+        call_id: what its return is told by; what is no text counts as none.
         args: the arguments; what is no object counts as none.
         block: what the service wants back; None: nothing.
         path: where the arguments are in the block, empty if they are fields of it; None: not there, or not as here.
     """
-    return NativeToolCallPart(NAMES.get(name, name), as_object(args), call_id, _details(block, path))
+    return NativeToolCallPart(NAMES.get(name, name), as_object(args), _id(call_id), _details(block, path))
 
 
 def native_return(
-    name: str, call_id: str | None, content: object, block: JSON | None = None, path: Path | None = None
+    name: str, call_id: object, content: object, block: JSON | None = None, path: Path | None = None
 ) -> NativePart:
     """What a tool of the service gave back. Arguments: as those of `native_call`."""
-    return NativeToolReturnPart(NAMES.get(name, name), content, call_id, _details(block, path))
+    return NativeToolReturnPart(NAMES.get(name, name), content, _id(call_id), _details(block, path))
 
 
 def is_native(part: ModelResponsePart) -> bool:
@@ -165,6 +165,10 @@ def _block(part: NativePart) -> list[JSON]:
     value = part.args if isinstance(part, NativeToolCallPart) else part.content
     path: Path = details[HOLDS]
     return [as_object(_put(block, path, value))] if path else [{**block, **as_object(value)}]
+
+
+def _id(call_id: object) -> str | None:
+    return call_id if isinstance(call_id, str) else None
 
 
 def _details(block: JSON | None, path: Path | None) -> JSON | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +11,10 @@ import httpx
 from httpx_sse import EventSource
 
 __all__ = ["SSE", "Event", "Framing", "decode_events"]
+
+
+MARK = codecs.BOM_UTF8
+"""May stand before the first event, and means nothing."""
 
 
 class Event(NamedTuple):
@@ -37,8 +42,17 @@ class _Chunks(httpx.AsyncByteStream):
         self._chunks = chunks
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        head: bytes | None = b""
         async for chunk in self._chunks:
-            yield chunk
+            if head is None:
+                yield chunk
+                continue
+            head += chunk
+            if len(head) >= len(MARK) or not MARK.startswith(head):
+                yield head.removeprefix(MARK)
+                head = None
+        if head:
+            yield head
 
 
 async def decode_events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[Event]:

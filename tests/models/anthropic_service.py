@@ -19,7 +19,7 @@ def thought(content: str, signature: str = "seal") -> JSON:
     return {"type": "thinking", "thinking": content, "signature": signature}
 
 
-def call(name: str, args: JSON, call_id: str = "toolu_1") -> JSON:
+def call(name: str, args: JSON, call_id: str | None = "toolu_1") -> JSON:
     return {"type": "tool_use", "id": call_id, "name": name, "input": args}
 
 

@@ -24,7 +24,7 @@ def converse(*blocks: JSON, **fields: object) -> JSON:
     return {"output": {"message": message}, "stopReason": "end_turn", "usage": USAGE, **fields}
 
 
-def call(name: str, args: JSON, call_id: str = "tooluse_1", **fields: object) -> JSON:
+def call(name: str, args: JSON, call_id: str | None = "tooluse_1", **fields: object) -> JSON:
     return {"toolUse": {"toolUseId": call_id, "name": name, "input": args, **fields}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from agentgraph.model import Model
@@ -16,7 +17,14 @@ from agentgraph.models.groq import GroqModel
 from agentgraph.models.mistral import MistralModel
 from agentgraph.models.openai import OpenAIModel
 from agentgraph.models.openai_responses import OpenAIResponsesModel
+from agentgraph.providers import Provider, RetrySettings
+from agentgraph.providers.anthropic import AnthropicProvider
 from agentgraph.providers.bedrock import BedrockProvider
+from agentgraph.providers.cohere import CohereProvider
+from agentgraph.providers.google_gla import GoogleGLAProvider
+from agentgraph.providers.groq import GroqProvider
+from agentgraph.providers.mistral import MistralProvider
+from agentgraph.providers.openai import OpenAIProvider
 from tests.models import anthropic_service, bedrock_service
 from tests.models.local_server import Reply, chat_events, chat_reply, event_reply, json_reply
 
@@ -26,9 +34,9 @@ KEY = "sk-made-up"
 
 @dataclass(frozen=True)
 class Said:
-    """What the model says: calls of `weather`, by id and city, or a text in pieces."""
+    """What the model says: calls of `weather`, by id (None: the service gives none) and city, or a text in pieces."""
 
-    calls: tuple[tuple[str, str], ...] = ()
+    calls: tuple[tuple[str | None, str], ...] = ()
     texts: tuple[str, ...] = ()
 
     @property
@@ -41,13 +49,32 @@ class Protocol:
     """A protocol, by the name of its models' prefix."""
 
     name: str
-    client: Callable[[str], Model]
-    """The client of a service at a URL."""
+    model: Callable[[Provider], Model]
+    provider: Callable[..., Provider]
     plain: Callable[[Said], Reply]
     streamed: Callable[[Said], Reply]
+    empty: JSON
+    """An answer of the right form without any reply in it."""
+    failure: bytes
+    """The piece of a stream that says that something is `gone`."""
+    status: int | None
+    """The status that this failure stands for."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether streams are server-sent events."""
+        return self.name != "bedrock"
+
+    def client(self, url: str, retries: RetrySettings | int = 2) -> Model:
+        """The client of a service at a URL."""
+        return self.model(self.provider(api_key=KEY, base_url=url, max_retries=retries))
 
 
-def _completions(name: str, client: Callable[[str], Model]) -> Protocol:
+def _event(data: JSON) -> bytes:
+    return event_reply(data, done=False).chunks[0]
+
+
+def _completions(name: str, model: Callable[[Provider], Model], provider: Callable[..., Provider]) -> Protocol:
     def message(said: Said) -> JSON:
         functions = [{"name": "weather", "arguments": json.dumps({"city": city})} for _, city in said.calls]
         calls = [
@@ -67,7 +94,8 @@ def _completions(name: str, client: Callable[[str], Model]) -> Protocol:
         end: JSON = {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}
         return event_reply({"choices": [{"delta": message(said)}]}, end)
 
-    return Protocol(name, client, plain, streamed)
+    failure = _event({"error": {"code": 502, "status_code": 502, "message": "gone"}})
+    return Protocol(name, model, provider, plain, streamed, {"choices": []}, failure, 502)
 
 
 def _responses() -> Protocol:
@@ -92,9 +120,13 @@ def _responses() -> Protocol:
 
     return Protocol(
         "openai-responses",
-        lambda url: OpenAIResponsesModel("gpt-5", api_key=KEY, base_url=url),
+        lambda provider: OpenAIResponsesModel("gpt-5", provider=provider),
+        OpenAIProvider,
         lambda said: json_reply({**last, "output": items(said)}),
         streamed,
+        {"id": "resp_1"},
+        _event({"type": "error", "code": "server_error", "message": "gone"}),
+        500,
     )
 
 
@@ -107,9 +139,13 @@ def _anthropic() -> Protocol:
 
     return Protocol(
         "anthropic",
-        lambda url: AnthropicModel("claude-sonnet-4-5", api_key=KEY, base_url=url),
+        lambda provider: AnthropicModel("claude-sonnet-4-5", provider=provider),
+        AnthropicProvider,
         lambda said: json_reply(message(said)),
         lambda said: event_reply(*anthropic_service.streamed(message(said)), done=False),
+        {"type": "message"},
+        _event({"type": "error", "error": {"type": "overloaded_error", "message": "gone"}}),
+        529,
     )
 
 
@@ -131,9 +167,13 @@ def _gemini() -> Protocol:
 
     return Protocol(
         "google-gla",
-        lambda url: GeminiModel("gemini-3-pro-preview", api_key=KEY, base_url=url),
+        lambda provider: GeminiModel("gemini-3-pro-preview", provider=provider),
+        GoogleGLAProvider,
         lambda said: json_reply(reply(*([{"text": said.text}] if said.texts else calls(said)), finish="STOP")),
         streamed,
+        {"candidates": []},
+        _event({"error": {"code": 503, "message": "gone", "status": "UNAVAILABLE"}}),
+        503,
     )
 
 
@@ -165,10 +205,17 @@ def _cohere() -> Protocol:
         events += [piece("tool-call-start", index, tool_calls=call) for index, call in enumerate(calls(said))]
         return event_reply(*events, {"type": "message-end", "delta": last}, done=False)
 
-    def client(url: str) -> Model:
-        return CohereModel("command-a-03-2025", api_key=KEY, base_url=url)
-
-    return Protocol("cohere", client, plain, streamed)
+    failure = {"type": "message-end", "delta": {"finish_reason": "ERROR", "error": "gone"}}
+    return Protocol(
+        "cohere",
+        lambda provider: CohereModel("command-a-03-2025", provider=provider),
+        CohereProvider,
+        plain,
+        streamed,
+        {"message": None},
+        _event(failure),
+        None,
+    )
 
 
 def _bedrock() -> Protocol:
@@ -178,26 +225,26 @@ def _bedrock() -> Protocol:
         calls = [bedrock_service.call("weather", {"city": city}, call_id) for call_id, city in said.calls]
         return bedrock_service.converse(*calls, stopReason="tool_use")
 
-    def client(url: str) -> Model:
-        provider = BedrockProvider(region_name="eu-west-1", api_key=KEY, base_url=url)
-        return BedrockConverseModel("amazon.nova-pro-v1:0", provider=provider)
-
     return Protocol(
         "bedrock",
-        client,
+        lambda provider: BedrockConverseModel("amazon.nova-pro-v1:0", provider=provider),
+        partial(BedrockProvider, region_name="eu-west-1"),
         lambda said: json_reply(whole(said)),
         lambda said: bedrock_service.frames_reply(*bedrock_service.whole_frames(whole(said))),
+        {"output": {}},
+        bedrock_service.exception_frame("throttlingException", "gone"),
+        429,
     )
 
 
-CHAT = _completions("openai", lambda url: OpenAIModel("gpt-4o", api_key=KEY, base_url=url))
+CHAT = _completions("openai", lambda provider: OpenAIModel("gpt-4o", provider=provider), OpenAIProvider)
 PROTOCOLS = [
     CHAT,
     _responses(),
     _anthropic(),
     _gemini(),
-    _completions("mistral", lambda url: MistralModel("mistral-large-latest", api_key=KEY, base_url=url)),
-    _completions("groq", lambda url: GroqModel("openai/gpt-oss-120b", api_key=KEY, base_url=url)),
+    _completions("mistral", lambda provider: MistralModel("mistral-large-latest", provider=provider), MistralProvider),
+    _completions("groq", lambda provider: GroqModel("openai/gpt-oss-120b", provider=provider), GroqProvider),
     _cohere(),
     _bedrock(),
 ]

@@ -237,3 +237,17 @@ def test_usage_includes_what_was_cached() -> None:
 def test_usage_may_tell_little() -> None:
     assert counted(None) == Usage()
     assert counted({"inputTokens": 3, "cacheDetails": None}) == Usage(0, 3, 0, 3)
+
+
+def test_pieces_of_another_form_are_kept_as_they_are() -> None:
+    start = {"contentBlockStart": {"contentBlockIndex": 0, "start": {"toolResult": 3}}}
+    stop = {"contentBlockStop": {"contentBlockIndex": 0}}
+    begun = {"messageStart": {"role": "assistant"}}
+    result = put_together([begun, start, delta(toolResult=[{"text": "2"}]), delta(toolResult=[{"text": "3"}]), stop])
+    [part] = result.response().parts
+    assert isinstance(part, NativeToolReturnPart)
+    assert part.content == [{"text": "2"}, {"text": "3"}]
+    start["contentBlockStart"]["start"] = {"citations": 1}
+    [call_part] = put_together([begun, start, delta(toolUse={"input": '{"a": 1}'}), stop]).response().parts
+    assert isinstance(call_part, NativeToolCallPart)
+    assert call_part.args == {"a": 1}

@@ -172,3 +172,5 @@ def test_a_reply_without_a_message_is_none() -> None:
 def test_a_malformed_reply_says_where() -> None:
     with pytest.raises(UnexpectedModelBehavior, match=r"malformed at message\.tool_calls\.0\.id"):
         decoded({"tool_calls": [{"id": 7}]})
+    with pytest.raises(UnexpectedModelBehavior, match=r"malformed at usage\.cached_tokens"):
+        decode('{"message": {}, "usage": {"cached_tokens": 1e999}}', "asked", "cohere")

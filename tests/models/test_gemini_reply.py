@@ -143,12 +143,13 @@ def test_tools_of_the_service_and_images_are_sent_back_where_they_were() -> None
 def test_tools_of_the_service_are_told() -> None:
     search = {"toolCall": {"id": "t", "toolType": "GOOGLE_SEARCH_WEB", "args": {"queries": ["x"]}}}
     found = {"toolResponse": {"id": "t", "toolType": "GOOGLE_SEARCH_WEB", "response": {"a": 1}}}
-    nothing = {"toolResponse": {"toolType": "GOOGLE_MAPS"}}
+    nothing = {"toolResponse": {"id": 3, "toolType": "GOOGLE_MAPS"}}
     call, back, empty = (reply := decoded(search, found, nothing)).parts
     assert isinstance(call, NativeToolCallPart)
     assert (call.tool_name, call.args, call.tool_call_id) == ("web_search", {"queries": ["x"]}, "t")
     assert isinstance(back, NativeToolReturnPart)
     assert isinstance(empty, NativeToolReturnPart)
+    assert (back.tool_call_id, empty.tool_call_id) == ("t", None)
     assert (back.tool_name, back.content, empty.tool_name, empty.content) == (
         "web_search",
         {"a": 1},

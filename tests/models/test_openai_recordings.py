@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from functools import cache
 from itertools import pairwise
 
@@ -11,9 +10,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agentgraph.models.openai import OpenAIModel
-from agentgraph.models.sse import Event
 from agentgraph.providers import RetrySettings
 from agentgraph.providers.openai import OpenAIProvider
+from tests.models.codecs import driven
 from tests.models.recordings import JSON, records
 from tests.models.replaying import check, check_cuts, events_of, streams
 
@@ -62,14 +61,4 @@ def test_a_stream_cut_anywhere_holds_the_same_events(data: st.DataObject) -> Non
     stream = data.draw(st.sampled_from(chat_streams("openai_chat")))
     cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20))), len(stream)]
     chunks = [stream[begin:end] for begin, end in pairwise(cuts) if begin < end]
-    assert run(events_of(*chunks)) == run(events_of(stream))
-
-
-def run(work: Coroutine[object, None, list[Event]]) -> list[Event]:
-    """Drive what never waits for anything outside."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        events: list[Event] = end.value
-        return events
-    raise AssertionError("it waits")
+    assert driven(events_of(*chunks)) == driven(events_of(stream))

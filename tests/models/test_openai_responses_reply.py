@@ -128,13 +128,13 @@ def test_a_thought_without_a_summary_is_shown_itself() -> None:
 
 
 def test_what_the_service_did_itself_is_told() -> None:
-    reply = decoded(message("a"), SEARCH, message("b"), {"no": "type"})
+    reply = decoded(message("a"), {**SEARCH, "status": ["done"]}, message("b"), {"no": "type"}, {"type": ["x"]})
     first, call, back, last = reply.parts
     assert (first, last) == (TextPart("a"), TextPart("b"))
     assert call == NativeToolCallPart("web_search", {"query": "x"}, "ws_1")
     assert isinstance(back, NativeToolReturnPart)
-    assert (back.tool_name, back.content, back.tool_call_id) == ("web_search", {"status": "completed"}, "ws_1")
-    kept = [{"after": 4, "block": {"no": "type"}}]
+    assert (back.tool_name, back.content, back.tool_call_id) == ("web_search", {"status": ["done"]}, "ws_1")
+    kept = [{"after": 4, "block": {"no": "type"}}, {"after": 4, "block": {"type": ["x"]}}]
     assert reply.provider_details == {"origin": "openai", "service_blocks": kept}
 
 
