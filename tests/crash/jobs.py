@@ -77,6 +77,8 @@ class Job:
     lease: float = NO_LEASE_HELPS
     exits: bool = False
     """End the interpreter in good order, at six times the cost, instead of vanishing when all is said."""
+    crowd: bool = False
+    """Have many processes resume many runs at once, whatever the door."""
     sigterm_exits: bool = False
     """Turn SIGTERM into SystemExit, as servers do."""
 

@@ -29,6 +29,7 @@ from agentgraph.agent.result import RunMessages
 from agentgraph.graph import GraphRunOptions, GraphRunResult, Store
 from agentgraph.stores import PostgresStore, SQLiteStore
 
+from .crowd import crowd
 from .desk import Verdict, desk, model
 from .dying import CRASH_AT, DyingStore
 from .jobs import PATIENCE, RUN_ID, Door, Job, Said, say
@@ -99,6 +100,9 @@ def run_child(job: Job) -> None:
         os.environ[CRASH_AT] = str(job.crash)
     if job.sigterm_exits:
         signal.signal(signal.SIGTERM, _exit)
+    if job.crowd:
+        crowd(job, open_kept)
+        return
     store = DyingStore(open_kept(job), job.told)
     try:
         ending = DOORS[job.door](Place(job, store))
