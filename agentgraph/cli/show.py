@@ -91,7 +91,7 @@ def _steps(steps: Sequence[StepRecord]) -> Table:
         took = f"{(step.ended_at - step.started_at) * 1000:.0f} ms"
         written = len(step.body) + len(step.state) + len(step.usage)
         names = (text(step.node), text(step.outcome), text(step.owner))
-        table.add_row(str(step.seq), *names, str(step.attempt), took, str(written))
+        table.add_row(text(f"{step.branch} {step.seq}".lstrip()), *names, str(step.attempt), took, str(written))
     return table
 
 
@@ -119,5 +119,9 @@ def _journal(found: _Stored) -> Table:
     title = f"journal of step {found.run.seq}, which has not ended"
     table = Table("call", "kind", "value", title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for call in found.calls:
-        table.add_row(text(call.key), call.kind.value, text(one_line(call.value.decode(errors="replace"))))
+        table.add_row(
+            text(f"{call.branch} {call.key}".lstrip()),
+            call.kind.value,
+            text(one_line(call.value.decode(errors="replace"))),
+        )
     return table

@@ -12,7 +12,7 @@ from .interruption import Deadline, Interruption, absolute_deadline
 from .journal import AfterCrash, Once
 from .lifecycle import Status
 from .lineage import fork, lineage
-from .node import BaseNode, Edge, End
+from .node import BaseNode, BranchError, Edge, End, Fork, Join
 from .options import GraphRunOptions
 from .problems import Problem
 from .questions import Question, open_questions, stage
@@ -21,6 +21,7 @@ from .run import GraphRun, GraphRunResult
 from .scheduler import Execution, Scheduler
 from .store import (
     Alarm,
+    BranchRecord,
     Changes,
     Commit,
     EventKind,
@@ -45,6 +46,8 @@ __all__ = [
     "Alarm",
     "Appended",
     "BaseNode",
+    "BranchError",
+    "BranchRecord",
     "Changes",
     "Commit",
     "Deadline",
@@ -58,12 +61,14 @@ __all__ = [
     "Execution",
     "Followed",
     "Follower",
+    "Fork",
     "Graph",
     "GraphRun",
     "GraphRunContext",
     "GraphRunOptions",
     "GraphRunResult",
     "Interruption",
+    "Join",
     "JournalKind",
     "JournalRecord",
     "ListChange",

@@ -7,17 +7,17 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import FrameType, NoneType
-from typing import Any, Generic, cast
+from typing import Any, Generic, Union, cast
 
 from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.exceptions import GraphRuntimeError, GraphSetupError, UserError
 
 from .adapters import adapter_for
-from .checks import END, find_problems, unreachable_from
+from .checks import find_problems, unreachable_from
 from .codec import Codec
 from .definition import NodeDefinition, define, type_arguments
-from .node import BaseNode, End
+from .node import BaseNode, is_fork
 from .shapes import shape_of
 from .upgrades import Upgrades
 
@@ -62,12 +62,10 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         self._starts: set[str] = set()
         self._checked = check
         self._upgrades = upgrades or Upgrades()
-        self.definitions: Mapping[str, NodeDefinition] = {
-            node.get_node_id(): define(node, {**self._names, **{each.__name__: each for each in nodes}})
-            for node in nodes
-        }
+        names = {**self._names, **{each.__name__: each for each in nodes}}
+        self.definitions: Mapping[str, NodeDefinition] = {node.get_node_id(): define(node, names) for node in nodes}
         """What is known of each node, by its id."""
-        problems = [] if not check else _duplicates(nodes) + find_problems(self.definitions)
+        problems = [] if not check else _duplicates(nodes) + find_problems(self.definitions, names)
         problems += self._upgrades.problems({*self.definitions})
         if problems:
             title = f"graph {name!r}" if name else "the graph"
@@ -88,22 +86,19 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
             raise GraphRuntimeError(message)
         return definition
 
-    def check_outcome(self, node: BaseNode[Any, Any, Any], outcome: object) -> None:
-        """Refuse what a node has returned if its annotation does not name it.
+    def check_node(self, node: BaseNode[Any, Any, Any]) -> None:
+        """Refuse a node, or a fork to nodes, of another graph.
 
         Raises:
-            GraphRuntimeError: names both.
+            GraphRuntimeError: names the class that is not in this graph.
         """
-        definition = self.definition_of(node)
-        if _is_node(outcome):
-            self.definition_of(outcome)
-            allowed, what = definition.leads_to(outcome), outcome.get_node_id()
-        elif isinstance(outcome, End):
-            allowed, what = definition.end is not None, END
-        else:
-            allowed, what = False, f"{type(outcome).__name__}, neither a node nor an End"
-        if not allowed:
-            message = f"{definition.node_id}.run returned {what}, which its return annotation does not name"
+        if not is_fork(node):
+            self.definition_of(node)
+            return
+        for branch in node.branches:
+            self.definition_of(branch)
+        if node.join not in [definition.node for definition in self.definitions.values()]:
+            message = f"{node.join.__name__} is not a node of graph {self.name!r}; it has {', '.join(self.definitions)}"
             raise GraphRuntimeError(message)
 
     def other_graph(self, name: str) -> str | None:
@@ -141,6 +136,11 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         return given if given is not None else cast("type[Any]", self._type_argument(0, None) or NoneType)
 
     @cached_property
+    def appended_fields(self) -> tuple[str, ...]:
+        """The fields of the state that are stored by items."""
+        return (*shape_of(self.state_type, self._names, lists=True).lists,)
+
+    @cached_property
     def run_end_type(self) -> Any:  # any annotation that pydantic understands
         """The type of the result."""
         return self._run_end_type if self._run_end_type is not None else self._type_argument(2, Any)
@@ -158,7 +158,12 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         if problems:
             message = f"runs of graph {self.name!r} cannot be stored; {len(problems)} problem(s):"
             raise GraphSetupError(message, problems)
-        return Codec(nodes, state, adapter_for(self.run_end_type), self._upgrades)
+        joins = {
+            node_id: adapter_for(Union[each.joins])  # noqa: UP007 - of types that only a run knows
+            for node_id, each in self.definitions.items()
+            if each.joins
+        }
+        return Codec(nodes, state, adapter_for(self.run_end_type), self._upgrades, joins)
 
     def _type_argument(self, position: int, missing: Any) -> Any:
         for definition in self.definitions.values():

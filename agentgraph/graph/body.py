@@ -9,6 +9,9 @@ where: a number is a line of this body; `["in", name]` is that field of the node
 one holds; `["item", name, index]` is an item of a list of the state as this step left it; `["lost", reason]` is a
 result that could not be turned into JSON.
 
+A fork is `to` `Fork`: its field `fork` says what it is made of, and the fields of the node that branch 2 begins with
+are called `2.name`. The end of a branch is `to` `Join`, with the field `value`.
+
 `Fold` walks over the bodies of a run in order, so it needs only the newest fields and the lists to resolve a slot.
 JSON text holds no raw line break, so lines are safe to split at.
 """
@@ -115,6 +118,13 @@ class Fold:
             _items(head["fields"]),
             head["to"],
         )
+
+    def branch(self, position: int, node: str) -> Fold:
+        """What a branch of the fork at which this one stands begins with."""
+        prefix = f"{position}."
+        fields = {name.removeprefix(prefix): raw for name, raw in self.fields.items() if name.startswith(prefix)}
+        items = {name.removeprefix(prefix): at for name, at in self.items.items() if name.startswith(prefix)}
+        return Fold(node, fields, items, {name: [*lines] for name, lines in self.lists.items()})
 
     def _outcome(self, slots: Iterable[tuple[str, Slot]], lines: Sequence[bytes]) -> dict[str, bytes]:
         return {name: self._resolve(slot, lines) for name, slot in slots}

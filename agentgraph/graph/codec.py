@@ -11,22 +11,25 @@ the next commit has to write.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from agentgraph.exceptions import DecodeError, StoreError
 
+from .adapters import adapter_for
 from .appended import AppendedList, adopt
 from .body import BodyWriter, Fold, Slot, as_list, input_slot, item_slot, lost_slot
-from .checks import END
-from .node import BaseNode, End
+from .checks import END, FAILED, FORK, JOIN
+from .frontier import Outcome, Pending, branch_path
+from .node import AnyFork, BaseNode, BranchError, End, Join, is_fork
 from .problems import Problem, problems_in
 from .reading import Reader
 from .shapes import Shape
-from .store import OPENING, StepRecord
+from .store import OPENING, ROOT, BranchRecord, StepRecord
 from .upgrades import Upgrades
 
 __all__ = ["EDIT", "Codec", "Encoded", "Ledger", "Restored"]
@@ -62,6 +65,17 @@ class Restored:
     state: Any
     pending: Node | End[Any]
     ledger: Ledger
+    branches: Mapping[str, RestoredBranch] = field(default_factory=dict[str, "RestoredBranch"])
+    """Where it stands at a fork: the branches that are open, by their paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredBranch:
+    """A branch's values as they stood after its last commit; one that has ended needs none but its outcome."""
+
+    pending: Pending
+    state: Any = None
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True)
@@ -72,28 +86,36 @@ class Codec:
     state: Shape
     end: TypeAdapter[Any]
     upgrades: Upgrades = field(default_factory=Upgrades)
+    joins: Mapping[str, TypeAdapter[Any]] = field(default_factory=dict[str, TypeAdapter[Any]])
+    """What stores the value that a branch joins with, by the id of the node that ends it."""
 
     def ledger(self) -> Ledger:
         """For a run of which nothing is stored."""
         return Ledger(self)
 
-    def restore(self, run_id: str, steps: Sequence[StepRecord], state: bytes) -> Restored:
+    def restore(
+        self, run_id: str, steps: Sequence[StepRecord], state: bytes, branches: Sequence[BranchRecord] = ()
+    ) -> Restored:
         """Read a run back: `steps` are all the rows that it consists of, `state` its newest small state.
+
+        `branches` are those that it stands at.
 
         Raises:
             DecodeError: a row does not fit the code.
             RunNotResumable: the pending node is not in the graph any more.
         """
         reader = self._reader(run_id, steps)
-        restored = self._restore(reader, steps, state)
+        restored = self._restore(reader, steps, state, branches)
         reader.check()
         return restored
 
-    def problems(self, run_id: str, steps: Sequence[StepRecord], state: bytes) -> list[Problem]:
+    def problems(
+        self, run_id: str, steps: Sequence[StepRecord], state: bytes, branches: Sequence[BranchRecord] = ()
+    ) -> list[Problem]:
         """Everything that would keep `restore` from reading the run."""
         reader = self._reader(run_id, steps)
         try:
-            self._restore(reader, steps, state)
+            self._restore(reader, steps, state, branches)
         except DecodeError as error:
             reader.errors.append(error)
         return [problem for error in reader.errors for problem in problems_in(error)]
@@ -108,23 +130,65 @@ class Codec:
             DecodeError: a row does not fit the code.
         """
         reader = self._reader(run_id, steps)
-        values, ledger, _ = self._state(reader, self._folded(run_id, steps), state)
+        values, ledger, _ = self._state(reader, self._folded(run_id, Fold(), _by_branch(steps).get(ROOT, ())), state)
         reader.check()
         return values, Ledger(self, lists=ledger.lists)
 
     def _reader(self, run_id: str, steps: Sequence[StepRecord]) -> Reader:
-        newest = steps[-1].seq if steps else OPENING
+        newest = max((step.seq for step in steps if step.branch == ROOT), default=OPENING)
         return Reader(self.nodes, self.state, self.end, self.upgrades, run_id, newest)
 
-    def _restore(self, reader: Reader, steps: Sequence[StepRecord], state: bytes) -> Restored:
-        fold = self._folded(reader.run_id, steps)
+    def _restore(
+        self, reader: Reader, steps: Sequence[StepRecord], state: bytes, branches: Sequence[BranchRecord]
+    ) -> Restored:
+        rows = _by_branch(steps)
+        fold = self._folded(reader.run_id, Fold(), rows.get(ROOT, ()))
         values, ledger, intact = self._state(reader, fold, state)
+        if fold.to == FORK:
+            stood = {branch.branch: branch for branch in branches}
+            inside = dict(self._branches(reader, (ROOT, reader.step, fold, state), rows, stood))
+            return Restored(values, reader.fork(fold), ledger, inside)
         pending = reader.pending(fold, intact)
         ledger.inputs = {} if isinstance(pending, End) else self._inputs(pending, fold.fields)
         return Restored(values, pending, ledger)
 
-    def _folded(self, run_id: str, steps: Sequence[StepRecord]) -> Fold:
-        fold = Fold()
+    def _branches(
+        self,
+        reader: Reader,
+        fork: tuple[str, int, Fold, bytes],
+        rows: Mapping[str, Sequence[StepRecord]],
+        stood: Mapping[str, BranchRecord],
+    ) -> Iterable[tuple[str, RestoredBranch]]:
+        """The branches of the fork at which `path` stands since step `seq`, and those inside of them."""
+        path, seq, before, state = fork
+        for position, node in enumerate(reader.branches(before)):
+            branch = branch_path(path, seq, position)
+            at = stood.get(branch) or BranchRecord(branch=branch, node=node)
+            own = rows.get(branch, ())
+            fold = self._folded(reader.run_id, before.branch(position, node), own)
+            inner = replace(reader, step=at.seq - 1)
+            match at.node:
+                case str() if at.node in (JOIN, FAILED):
+                    ended_by = own[-1].node if own else ""
+                    yield branch, RestoredBranch(Pending(at.seq, self._ended(inner, fold, ended_by, branch)))
+                case str() if at.node == FORK:
+                    values, ledger, _ = self._state(inner, fold, at.state or state)
+                    yield branch, RestoredBranch(Pending(at.seq, inner.fork(fold)), values, ledger)
+                    yield from self._branches(inner, (branch, at.seq - 1, fold, at.state or state), rows, stood)
+                case _:
+                    values, ledger, intact = self._state(inner, fold, at.state or state)
+                    pending = inner.pending(fold, intact)
+                    ledger.inputs = {} if isinstance(pending, End) else self._inputs(pending, fold.fields)
+                    yield branch, RestoredBranch(Pending(at.seq, pending), values, ledger)
+
+    def _ended(self, reader: Reader, fold: Fold, node: str, branch: str) -> Outcome:
+        if fold.to == FAILED:
+            error: BranchError = reader.value(adapter_for(BranchError), fold.fields["error"], f"the error of {branch}")
+            return error
+        adapter = self.joins.get(self.upgrades.of_node(node, {})[0], adapter_for(Any))
+        return Join(reader.joined(fold, adapter, branch))
+
+    def _folded(self, run_id: str, fold: Fold, steps: Iterable[StepRecord]) -> Fold:
         for step in steps:
             try:
                 fold.add(step.body)
@@ -161,8 +225,15 @@ class Ledger:
     lists: dict[str, AppendedList[Any]] = field(default_factory=dict[str, AppendedList[Any]])
     inputs: dict[str, Input] = field(default_factory=dict[str, Input])
     """The fields of the pending node as they were stored; meanwhile its user may have changed them."""
+    forked: list[dict[str, Input]] = field(default_factory=list[dict[str, Input]])
+    """The same for each branch of a pending fork."""
 
-    def encode(self, seq: int, state: Any, ran: Node | None, outcome: Node | End[Any]) -> Encoded:
+    def branch(self, position: int, state: Any) -> Ledger:
+        """For a branch of the fork that was encoded last; `state` is its copy of the state."""
+        lists = {name: getattr(state, name) for name in self.codec.state.lists}
+        return Ledger(self.codec, {**self.small}, lists, self.forked[position])
+
+    def encode(self, seq: int, state: Any, ran: Node | None, outcome: Outcome) -> Encoded:
         """Write down the step in which `ran` led to `outcome`; `stored` makes it the new truth.
 
         Raises:
@@ -173,8 +244,7 @@ class Ledger:
             for name, (value, _) in self.inputs.items():
                 writer.note(value, input_slot(name))
         lists = {name: self._list(name, state, writer) for name in self.codec.state.lists}
-        fields = self._outcome(outcome, writer)
-        to = END if isinstance(outcome, End) else outcome.get_node_id()
+        to, fields = self._outcome(ran, outcome, writer)
         body = writer.body(to, fields, {name: change for name, change in lists.items() if change is not None})
         changed = self._changed(state, whole=seq % SNAPSHOT_EVERY == 0)
         return Encoded(to, body, _object(changed) if changed else b"", _object(self.small))
@@ -227,22 +297,70 @@ class Ledger:
             case _:
                 return slot, None
 
-    def _outcome(self, outcome: Node | End[Any], writer: BodyWriter) -> dict[str, Slot]:
-        if isinstance(outcome, End):
-            self.inputs = {}
-            try:
-                return {"data": writer.put(_dump(self.codec.end, outcome.data, "the result"))}
-            except StoreError as error:  # the run did succeed; only a resume of it has to say that its result is lost
-                return {"data": lost_slot(error.message)}
-        node_id = outcome.get_node_id()
+    def _outcome(self, ran: Node | None, outcome: Outcome, writer: BodyWriter) -> tuple[str, dict[str, Slot]]:
+        """What comes next, by the name that rows have for it, and its fields."""
+        inputs: dict[str, Input] = {}
+        forked: list[dict[str, Input]] = []
+        to, slots = self._written(ran, outcome, writer, (inputs, forked))
+        self.inputs, self.forked = inputs, forked  # not before: the slots may point to what they were
+        return to, slots
+
+    def _written(
+        self,
+        ran: Node | None,
+        outcome: Outcome,
+        writer: BodyWriter,
+        noted: tuple[dict[str, Input], list[dict[str, Input]]],
+    ) -> tuple[str, dict[str, Slot]]:
+        match outcome:
+            case End():
+                return END, {"data": self._last(self.codec.end, outcome.data, "the result", writer)}
+            case Join():
+                assert ran is not None  # a pending node is never replaced by the end of its branch
+                node_id = ran.get_node_id()
+                what = f"what {node_id} joins with"
+                return JOIN, {"value": self._last(self.codec.joins[node_id], outcome.value, what, writer)}
+            case BranchError():
+                return FAILED, {"error": writer.put(to_json(outcome))}
+            case _ if is_fork(outcome):
+                return FORK, self._fork(outcome, writer, noted[1])
+            case _:
+                slots, inputs = self._node(outcome, writer)
+                noted[0].update(inputs)
+                return outcome.get_node_id(), slots
+
+    def _last(self, adapter: TypeAdapter[Any], value: object, what: str, writer: BodyWriter) -> Slot:
+        try:
+            return writer.put(_dump(adapter, value, what))
+        except StoreError as error:  # it did succeed; only a resume has to say that the value is lost
+            return lost_slot(error.message)
+
+    def _fork(self, fork: AnyFork, writer: BodyWriter, noted: list[dict[str, Input]]) -> dict[str, Slot]:
+        ids = [node.get_node_id() for node in fork.branches]
+        head = {"nodes": ids, "join": fork.join.get_node_id(), "limit": fork.limit, "on_error": fork.on_error}
+        slots = {"fork": writer.put(to_json(head))}
+        for position, node in enumerate(fork.branches):
+            fields, inputs = self._node(node, writer)
+            slots |= {f"{position}.{name}": slot for name, slot in fields.items()}
+            noted.append(inputs)
+        return slots
+
+    def _node(self, node: Node, writer: BodyWriter) -> tuple[dict[str, Slot], dict[str, Input]]:
+        node_id = node.get_node_id()
         slots: dict[str, Slot] = {}
         inputs: dict[str, Input] = {}
         for name, adapter in self.codec.nodes[node_id].fields.items():
-            value = getattr(outcome, name)
+            value = getattr(node, name)
             slots[name], encoded = self._slot(adapter, value, f"{node_id}.{name}", writer)
             inputs[name] = (value, encoded)
-        self.inputs = inputs
-        return slots
+        return slots, inputs
+
+
+def _by_branch(steps: Iterable[StepRecord]) -> Mapping[str, list[StepRecord]]:
+    found: dict[str, list[StepRecord]] = {}
+    for step in steps:
+        found.setdefault(step.branch, []).append(step)
+    return found
 
 
 def _dump(adapter: TypeAdapter[Any], value: object, what: str) -> bytes:

@@ -42,6 +42,8 @@ class GraphRunContext(Generic[StateT, DepsT]):
     run_id: str = ""
     seq: int = 0
     """The step that runs now."""
+    branch: str = ""
+    """The path of the branch that it is a step of; empty for the root."""
     attempt: int = 1
     """How often this step was begun: above 1 after a crash or a failure."""
     store: Store | None = field(default=None, repr=False)

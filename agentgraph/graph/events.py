@@ -27,6 +27,8 @@ class StepStarted:
     seq: int
     attempt: int
     node: str
+    branch: str = ""
+    """The path of its branch; empty for the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class StepEnded:
     node: str
     outcome: str
     """The id of the node that comes next, or `End`."""
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

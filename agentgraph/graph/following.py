@@ -179,7 +179,7 @@ class Follower(Generic[EventT]):
             raise UserError(f"the offset given as `after` is none of run {self._run_id!r}: it is not that far")
         rows: list[StepRecord] = []
         if run.origin is not None:
-            rows += await lineage(self._store, await self._store.load(run.origin[0]), run.origin[1])
+            rows += await lineage(self._store, await self._store.load(run.origin[0]), {ROOT: run.origin[1]})
         if self._at.seq > OPENING:
             rows += [row for row in await self._store.steps(self._run_id) if row.seq < self._at.seq]
         for row in rows:

@@ -113,7 +113,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             return [Problem(error.message)]
         except DecodeError as error:
             return problems_in(error)
-        return self.codec.problems(run_id, rows, record.state)
+        return self.codec.problems(run_id, rows, record.state, await where.branches(run_id))
 
     def to_networkx(self) -> networkx.DiGraph[str]:
         """The graph as networkx sees it: node ids, and `End`; edges carry `label`."""

@@ -7,19 +7,22 @@ way the rows of a run are those of its origin below `n`, then its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from math import inf
+
 from pydantic_core import from_json, to_json
 
 from agentgraph.exceptions import UserError
 
-from .checks import END
+from .checks import END, FORK
 from .lifecycle import Status
-from .store import OPENING, JournalKind, NewRun, RunRecord, StepRecord, Store
+from .store import OPENING, ROOT, BranchRecord, JournalKind, NewRun, RunReader, RunRecord, StepRecord, Store
 
-__all__ = ["fork", "lineage"]
+__all__ = ["committed_before", "fork", "lineage"]
 
 
-async def lineage(store: Store, record: RunRecord, below: int | None = None) -> list[StepRecord]:
-    """All rows that a run consists of, the oldest first, or only those `below` one of its steps.
+async def lineage(store: RunReader, record: RunRecord, at: Mapping[str, int] | None = None) -> list[StepRecord]:
+    """All rows that a run consists of, the oldest first, or only those before the steps `at` which its branches stood.
 
     Raises:
         RunNotFound: a run that it goes on from is gone.
@@ -29,13 +32,43 @@ async def lineage(store: Store, record: RunRecord, below: int | None = None) -> 
     newest_first: list[list[StepRecord]] = []
     while True:  # a conversation may have more turns than Python has frames
         own = await store.steps(record.run_id)
-        newest_first.append([row for row in own if below is None or row.seq < below])
+        kept = own if at is None else committed_before(at, own)
+        newest_first.append(kept)
         if record.origin is None:
             return [row for rows in reversed(newest_first) for row in rows]
-        origin, at = record.origin
-        forked = not own or own[0].seq != OPENING
-        below = min(at, below) if forked and below is not None else at
+        origin, before = record.origin
+        if own and own[0].seq == OPENING:
+            at = {ROOT: before}
+        else:
+            at = await _at_fork(store, record, at, kept)
         record = await store.load(origin)
+
+
+async def _at_fork(
+    store: RunReader, record: RunRecord, at: Mapping[str, int] | None, own: Iterable[StepRecord]
+) -> Mapping[str, int]:
+    """Where the branches of a fork's origin stood when it was made: each before the first step that is its own."""
+    assert record.origin is not None
+    before = record.origin[1]
+    if at is None:
+        at = {branch.branch: branch.seq for branch in await store.branches(record.run_id)}
+    first: dict[str, int] = {}
+    for row in own:
+        first[row.branch] = min(row.seq, first.get(row.branch, row.seq))
+    return {**at, **first, ROOT: min(before, at.get(ROOT, before))}
+
+
+def committed_before(at: Mapping[str, int], rows: Iterable[StepRecord]) -> list[StepRecord]:
+    """The rows of a run as it stood when its branches, the root and all that were open, stood before the steps `at`."""
+    return [row for row in rows if row.seq < _limit(row.branch, at)]
+
+
+def _limit(branch: str, at: Mapping[str, int]) -> float:
+    """So many steps of the branch were committed; one that is not open has ended, if its fork was there at all."""
+    if branch in at:
+        return at[branch]
+    above, _, last = branch.rpartition("/")
+    return inf if _limit(above, at) > int(last.partition(":")[0]) else 0
 
 
 async def fork(
@@ -53,15 +86,17 @@ async def fork(
     at = record.seq if step is None else step
     if not 0 <= at <= record.seq:
         raise UserError(f"run {record.run_id!r} has no step {at} to fork at; its steps are 0 to {record.seq}")
-    rows = await lineage(store, record, at)
+    branches = await store.branches(record.run_id) if at == record.seq else []
+    stood = {ROOT: at, **{branch.branch: branch.seq for branch in branches}}
+    rows = await lineage(store, record, stood)
     state: dict[str, object] = {}
-    usage = b"{}"
+    usage, pending = b"{}", ""
     for row in rows:
-        state |= from_json(row.state) if row.state else {}
-        usage = row.usage or usage
-    pending = rows[-1].outcome
+        if row.branch == ROOT:
+            state |= from_json(row.state) if row.state else {}
+            usage, pending = row.usage or usage, row.outcome
     finished = (JournalKind.DONE, JournalKind.LOST)
-    calls = [row for row in await store.calls(record.run_id) if row.seq == at and row.kind in finished]
+    calls = await store.calls(record.run_id)
     return await store.create(
         NewRun(
             run_id=run_id,
@@ -76,6 +111,13 @@ async def fork(
             conversation=conversation,
             origin=(record.run_id, at),
             named=True,
-            calls=calls,
+            calls=[row for row in calls if row.seq == stood.get(row.branch) and row.kind in finished],
+            branches=branches or (_joined(rows, at - 1) if pending == FORK else ()),
         )
     )
+
+
+def _joined(rows: Iterable[StepRecord], fork: int) -> list[BranchRecord]:
+    """The branches of a fork of the root that are over, as they stood when the last one was."""
+    ends = {row.branch: row for row in rows if row.branch.startswith(f"{fork}:") and "/" not in row.branch}
+    return [BranchRecord(branch=row.branch, seq=row.seq + 1, node=row.outcome) for row in ends.values()]

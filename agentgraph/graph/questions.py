@@ -46,7 +46,7 @@ class Question:
         return JournalRecord(
             seq=seq,
             branch=branch,
-            key=self.key.split("/", 2)[2] if listed == self.key else listed,
+            key=self.key.removeprefix(f"{branch}/{seq}/") if listed == self.key else listed,
             kind=JournalKind.ASKED,
             digest=self.digest,
             value=to_json({"run_id": self.run_id, "key": self.key, "about": self.about}),

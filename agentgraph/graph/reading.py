@@ -14,7 +14,7 @@ from agentgraph.exceptions import DecodeError, RunNotResumable
 from .appended import AppendedList
 from .body import Fold, as_list
 from .checks import END
-from .node import BaseNode, End
+from .node import AnyFork, BaseNode, End, Fork
 from .shapes import Shape
 from .upgrades import Upgrades
 
@@ -99,6 +99,39 @@ class Reader:
                 values[name] = self.value(adapter, fields[name], f"{shape.name}.{name}")
         made: Node | None = self.make(shape, values)
         return End(None) if made is None else made
+
+    def branches(self, fold: Fold) -> list[str]:
+        """The ids of the nodes that the branches of a fork begin with."""
+        return [*self._head(fold)["nodes"]]
+
+    def fork(self, fold: Fold) -> AnyFork:
+        """The fork at which a branch stands."""
+        head = self._head(fold)
+        nodes = [self.pending(fold.branch(position, node), {}) for position, node in enumerate(head["nodes"])]
+        join: tuple[str, Mapping[str, bytes]] = (head["join"], {})
+        join_id, _ = self._upgrade(join[0], lambda: self.upgrades.of_node(*join), join)
+        shape = self.nodes.get(join_id)
+        if shape is None:
+            problem = (
+                f"its branches are joined by {join_id}, which is not in the graph; there are {', '.join(self.nodes)}"
+            )
+            self.errors.append(RunNotResumable(self.run_id, [problem]))
+            return Fork[Node, Node]((), join=Fork[Node, Node])  # never used: what is wrong is noted
+        first = [node for node in nodes if isinstance(node, BaseNode)]
+        return Fork(first, join=shape.cls, limit=head["limit"], on_error=head["on_error"])
+
+    def joined(self, fold: Fold, adapter: TypeAdapter[Any], branch: str) -> Any:  # of whatever type it joins with
+        """The value that a branch has ended with."""
+        if fold.lost:
+            self.errors.append(
+                RunNotResumable(self.run_id, [f"the value of branch {branch} was not stored: {fold.lost}"])
+            )
+            return None
+        return self.value(adapter, fold.fields["value"], f"the value of branch {branch}")
+
+    def _head(self, fold: Fold) -> Mapping[str, Any]:  # any: JSON
+        head: Mapping[str, Any] = from_json(fold.fields["fork"])
+        return head
 
     def make(self, shape: Shape, values: Mapping[str, Any]) -> Any:
         """An object of the class; None where something was noted of its fields."""

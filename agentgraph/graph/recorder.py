@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,15 +13,17 @@ from pydantic_core import to_json
 from agentgraph.concurrency import shielded
 from agentgraph.exceptions import RunFenced, RunNotResumable, StoreError
 
+from .checks import FORK
 from .codec import EDIT, Codec, Ledger, Node, Restored
+from .frontier import Outcome, branch_path
 from .journal import Journal
 from .lifecycle import Event, Status
 from .lineage import lineage
-from .node import End
-from .questions import Question
+from .node import End, is_fork
 from .store import (
     OPENING,
     ROOT,
+    BranchRecord,
     Commit,
     EventRecord,
     JournalKind,
@@ -33,7 +35,7 @@ from .store import (
     Store,
 )
 
-__all__ = ["MAX_ATTEMPTS", "Ended", "Recorder", "RunInfo", "Turn", "claim", "create"]
+__all__ = ["MAX_ATTEMPTS", "Ended", "Recorder", "RunInfo", "Turn", "claim", "create", "restore"]
 
 MAX_ATTEMPTS = 5
 """A step that has lost so many processes gives its run up as failed."""
@@ -83,10 +85,13 @@ class Turn:
 
     seq: int
     ran: Node | None
-    """None where the pending node was replaced by `outcome`."""
-    outcome: Node | End[Any]
+    """None where the pending node was replaced by `outcome`, or an error ended the branch."""
+    outcome: Outcome
     started: datetime
     ended: datetime
+    branch: str = ROOT
+    closes: bool = False
+    """The branches of the fork before it are over."""
 
 
 @dataclass
@@ -94,7 +99,8 @@ class Recorder:
     """The claim of this process on one run. Nobody else writes the run while it holds."""
 
     store: Store
-    ledger: Ledger
+    ledgers: dict[str, Ledger]
+    """Of every branch that is walked here."""
     record: RunRecord
     """The run as it was when it was claimed."""
     usage_of: UsageOf
@@ -114,10 +120,12 @@ class Recorder:
             RunFenced: nothing was written; the claim is gone.
             StoreError: nothing was written.
         """
-        encoded = self.ledger.encode(turn.seq, state, turn.ran, turn.outcome)
-        usage = to_json(self.usage_of(state))
+        ledger = self.ledgers[turn.branch]
+        encoded = ledger.encode(turn.seq, state, turn.ran, turn.outcome)
+        usage = to_json(self.usage_of(state)) if turn.branch == ROOT else self.usage
         step = StepRecord(
             seq=turn.seq,
+            branch=turn.branch,
             node=EDIT if turn.ran is None else turn.ran.get_node_id(),
             outcome=encoded.outcome,
             body=encoded.body,
@@ -137,19 +145,20 @@ class Recorder:
             status=status or (Status.SUCCEEDED if isinstance(turn.outcome, End) else Status.RUNNING),
             journaled=journaled,
             told=told,
+            opens=_opened(turn),
+            closes=turn.closes,
         )
-        self.held = False  # until the store says otherwise
         try:
             became = await shielded(self.store.commit(commit))
-        except StoreError:
-            self.held = True  # nothing was written, so the claim is there to be given up
+        except BaseException as error:
+            self.held = self.held and isinstance(error, StoreError)  # which says that nothing was written
             raise
-        self.held = became is Status.RUNNING
-        self.ledger.stored()
+        self.held = became is Status.RUNNING or turn.branch != ROOT
+        ledger.stored()
         self.usage, self.attempt = usage, 1
         return became
 
-    async def settle(self, event: Event, error: str | None = None, journal: Journal | None = None) -> None:
+    async def settle(self, event: Event, error: str | None = None, journals: Iterable[Journal] = ()) -> None:
         """Give the claim up without a step, the pending node kept.
 
         A store that cannot be written is no further error here: whatever ended the run is what the caller must hear
@@ -163,28 +172,27 @@ class Recorder:
             epoch=self.record.epoch,
             event=event,
             error=error,
-            journal=journal.held(taken=True) if journal is not None else (),
+            journal=[row for journal in journals for row in journal.held(taken=True)],
         )
         with suppress(StoreError, RunFenced):
             await shielded(self.store.settle(settlement))
 
-    async def wait(self, questions: Sequence[Question], journal: Journal) -> Status:
+    async def wait(self, questions: Sequence[JournalRecord], journals: Sequence[Journal]) -> Status:
         """Put the run to sleep until its questions are answered; `RUNNING`: it stays awake, an answer came meanwhile.
 
         Raises:
             RunFenced, StoreError: nothing was written.
         """
-        run_id, seq = self.record.run_id, journal.seq
         settlement = Settlement(
-            run_id=run_id,
+            run_id=self.record.run_id,
             epoch=self.record.epoch,
             event=Event.WAIT,
-            journal=journal.held(),
-            questions=[question.row(run_id, seq, journal.branch) for question in questions],
+            journal=[row for journal in journals for row in journal.held()],
+            questions=questions,
         )
         status = await shielded(self.store.settle(settlement))
         self.held = status is Status.RUNNING
-        rows = journal.held(taken=True)
+        rows = [row for journal in journals for row in journal.held(taken=True)]
         for row in rows if self.held else ():
             await shielded(self.write_journal(row))
         return status
@@ -197,8 +205,8 @@ class Recorder:
         """
         run_id = self.record.run_id
         record = await self.store.load(run_id)
-        restored = self.ledger.codec.restore(run_id, await lineage(self.store, record), record.state)
-        self.ledger = restored.ledger
+        restored = await restore(self.store, self.ledgers[ROOT].codec, record)
+        self.ledgers = ledgers_of(restored)
         return restored, await self.store.calls(run_id)
 
     async def count_loss(self, calls: Sequence[JournalRecord]) -> tuple[int, list[JournalRecord]]:
@@ -210,9 +218,11 @@ class Recorder:
             RunFenced, StoreError: it is not written.
         """
         noted = next((row for row in calls if row.kind is JournalKind.NOTED and row.key == _LOST), None)
-        lost = 1 + (0 if noted is None else int(noted.value))
+        branches = await self.store.branches(self.record.run_id) if self.record.pending == FORK else []
+        progress = str(sum(branch.seq for branch in branches))  # inside a fork the root stands still
+        lost = 1 + (0 if noted is None or noted.digest != progress else int(noted.value))
         row = JournalRecord(
-            seq=self.record.seq, branch=ROOT, key=_LOST, kind=JournalKind.NOTED, digest="", value=to_json(lost)
+            seq=self.record.seq, branch=ROOT, key=_LOST, kind=JournalKind.NOTED, digest=progress, value=to_json(lost)
         )
         await shielded(self.write_journal(row))
         return lost, [*(each for each in calls if each is not noted), row]
@@ -257,7 +267,33 @@ async def create(
     )
     record = await shielded(store.create(new))
     ledger.stored()
-    return Recorder(store, ledger, record, usage_of, usage=usage)
+    return Recorder(store, {ROOT: ledger}, record, usage_of, usage=usage)
+
+
+async def restore(store: Store, codec: Codec, record: RunRecord) -> Restored:
+    """Read a run back.
+
+    Raises:
+        DecodeError, RunNotResumable, StoreError: it cannot be read.
+    """
+    branches = await store.branches(record.run_id) if record.pending == FORK else ()
+    return codec.restore(record.run_id, await lineage(store, record), record.state, branches)
+
+
+def ledgers_of(restored: Restored) -> dict[str, Ledger]:
+    """What is stored of each branch of a run that was read back."""
+    inside = {path: branch.ledger for path, branch in restored.branches.items() if branch.ledger is not None}
+    return {ROOT: restored.ledger, **inside}
+
+
+def _opened(turn: Turn) -> list[BranchRecord]:
+    """The branches that begin with a step."""
+    if not is_fork(turn.outcome):
+        return []
+    return [
+        BranchRecord(branch=branch_path(turn.branch, turn.seq, position), node=node.get_node_id())
+        for position, node in enumerate(turn.outcome.branches)
+    ]
 
 
 async def claim(
@@ -271,7 +307,7 @@ async def claim(
         DecodeError: what is stored does not fit the code.
     """
     record = await shielded(store.claim(seen.run_id, options))
-    recorder = Recorder(store, codec.ledger(), record, usage_of, attempt=record.attempt, usage=record.usage)
+    recorder = Recorder(store, {ROOT: codec.ledger()}, record, usage_of, attempt=record.attempt, usage=record.usage)
     recorder.held = record.status is Status.RUNNING
     try:
         calls = await store.calls(seen.run_id) if recorder.held else []
@@ -279,11 +315,11 @@ async def claim(
             lost, calls = await recorder.count_loss(calls)
             if lost >= MAX_ATTEMPTS:
                 await _give_up(recorder, lost)
-        restored = codec.restore(seen.run_id, await lineage(store, record), record.state)
+        restored = await restore(store, codec, record)
     except BaseException:
         await recorder.settle(_BACK.get(seen.status, Event.RELEASE), seen.error)
         raise
-    recorder.ledger = restored.ledger
+    recorder.ledgers = ledgers_of(restored)
     return recorder, restored, calls
 
 

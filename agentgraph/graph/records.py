@@ -18,6 +18,7 @@ __all__ = [
     "ROOT",
     "SEALED",
     "Alarm",
+    "BranchRecord",
     "Commit",
     "EventKind",
     "EventRecord",
@@ -85,6 +86,20 @@ class StepRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BranchRecord:
+    """A branch of a fork, as it stands until the fork's own branch goes on."""
+
+    branch: str
+    """Its path."""
+    seq: int = 0
+    """Its next step: so many were committed."""
+    node: str
+    """The id of the node that comes next, or how the branch ended."""
+    state: bytes = b""
+    """The newest small state of the branch, whole; empty where it is still that of the fork."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run as it stands."""
 
@@ -136,19 +151,32 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One step of a claimed run; `status` is what the run becomes by it."""
+    """One step of a claimed run; `status` is what the run becomes by it.
+
+    That of another branch than the root is guarded by the seq of that branch, and changes of the run its time alone.
+    """
 
     run_id: str
     epoch: int
     step: StepRecord
     state: bytes
-    """The newest small state, whole."""
+    """The newest small state of the branch, whole."""
     usage: bytes
+    """The run's counters."""
     status: Status = Status.RUNNING
     journaled: bool = False
     """The step has journal rows, to be deleted with this commit."""
     told: bool = False
     """The step may have told `TEXT` events, to be deleted with this commit, which holds all of the text."""
+    opens: Sequence[BranchRecord] = ()
+    """The branches that begin with it, where it is a fork."""
+    closes: bool = False
+    """The branches of the fork before it are over: what is pending inside of them is deleted, their journal too."""
+
+    @property
+    def below(self) -> str:
+        """What the paths of all branches begin with that the step before this one opened."""
+        return f"{self.step.branch}/{self.step.seq - 1}:" if self.step.branch else f"{self.step.seq - 1}:"
 
 
 class JournalKind(StrEnum):
@@ -239,6 +267,8 @@ class NewRun:
     """Somebody chose the id, so a store that forgets must remember it."""
     calls: Sequence[JournalRecord] = ()
     """What the journal of its first step holds already."""
+    branches: Sequence[BranchRecord] = ()
+    """The open branches that it begins with, where that step is a fork's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,3 +325,4 @@ class StoredRun:
     run: RunRecord
     steps: Sequence[StepRecord]
     calls: Sequence[JournalRecord] = ()
+    branches: Sequence[BranchRecord] = ()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic
+from typing import Generic
 
 from typing_extensions import TypeVar
 
@@ -29,20 +29,21 @@ from agentgraph.exceptions import (
 )
 
 from .blueprint import Blueprint
-from .checks import END
-from .codec import Node
+from .branches import Branches
+from .codec import Restored
 from .context import GraphRunContext
-from .events import Observer, Outlet, RunEnded, RunStarted, StepEnded, StepStarted
-from .frontier import Frontier, ready
+from .events import Observer, Outlet, RunEnded, RunStarted
+from .frontier import Frontier
 from .interruption import Interruption
 from .journal import Journal
 from .lifecycle import Event, Status, advance
 from .lineage import lineage
 from .live import Live
-from .node import BaseNode, End
+from .node import BaseNode, BranchError, End, Join, is_fork
 from .questions import Question
-from .recorder import Ended, Recorder, RunInfo, Turn, claim, create
-from .store import ROOT, RunRecord, Store
+from .recorder import Ended, Recorder, RunInfo, claim, create
+from .store import ROOT, JournalRecord, RunRecord, Store
+from .strand import Strand, id_of
 
 __all__ = ["Execution", "Scheduler"]
 
@@ -55,20 +56,35 @@ ResultT = TypeVar("ResultT", default=None)
 class Execution(Generic[StateT, DepsT, ResultT]):
     """A run as this process holds it, from claim to release. Not shared between tasks."""
 
-    graph: Blueprint[StateT, DepsT, ResultT]
-    ctx: GraphRunContext[StateT, DepsT]
-    frontier: Frontier
-    recorder: Recorder | None = None
-    status: Status = Status.RUNNING
+    root: Strand[StateT, DepsT, ResultT]
+    branches: Branches[StateT, DepsT, ResultT] | None = None
+    """Where the root stands at a fork: what is walked inside of it."""
     options: bytes = b"{}"
     """What the run was started with, as `RunInfo.options` had it."""
     adopt: Callable[[StateT], None] | None = None
     """Told of each state that is read back for a step to be taken anew."""
 
     @property
+    def ctx(self) -> GraphRunContext[StateT, DepsT]:
+        """What the nodes of the root run with."""
+        return self.root.ctx
+
+    @property
+    def status(self) -> Status:
+        """What the run is, as far as is known here."""
+        return self.root.status
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What writes the run; None where it is kept nowhere."""
+        return self.root.recorder
+
+    @property
     def pending(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
         """What comes next."""
-        return self.frontier.branches[ROOT].outcome
+        pending = self.root.pending
+        assert not isinstance(pending, Join | BranchError)  # the root ends with an End
+        return pending
 
     async def step(self, node: BaseNode[StateT, DepsT, ResultT]) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
         """Let `node` take its turn and commit it; a node other than the pending one replaces it first.
@@ -82,10 +98,9 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             DeadlineExceeded: the run's deadline is over.
         """
         self._check_open()
-        definition = self.graph.definition_of(node)
+        self.root.graph.check_node(node)
         try:
             outcome = await self._awake(node)
-            self.ctx.outlet.tell(StepEnded(self.ctx.run_id, self.ctx.seq - 1, definition.node_id, _id_of(outcome)))
         except BaseException as error:
             await self.end(error)
             raise
@@ -143,7 +158,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         """Give the run up as failed; what the pending node has done of its turn is kept as by a cancellation."""
         if self.recorder is not None and self.ctx.interruption.forbids_writing:
             self.recorder.held = False
-        where = f"run {self.ctx.run_id!r}, step {self.ctx.seq} ({_id_of(self.pending)})"
+        where = f"run {self.ctx.run_id!r}, step {self.ctx.seq} ({id_of(self.pending)})"
         try:
             if not isinstance(error, StoreError | RunFenced):  # they say that nothing can be written
                 await self._keep(Status.RUNNING)
@@ -157,16 +172,14 @@ class Execution(Generic[StateT, DepsT, ResultT]):
 
     async def _keep(self, status: Status) -> None:
         """Commit the step that ends in the middle, if its node says what it came to and that can be written."""
-        pending, recorder = self.pending, self.recorder
-        if isinstance(pending, End) or recorder is None:
+        pending = self.pending
+        if isinstance(pending, End) or self.recorder is None:
             return
         kept = pending.interrupted(self.ctx)
         if kept is None:
             return
-        now = self.ctx.clock.now()
         with suppress(StoreError, RunFenced):
-            await self._commit(recorder, Turn(self.ctx.seq, pending, kept, now, now), status)
-            self._move_on(kept)
+            await self.root.lead_to(kept, status)
             if self.status is not Status.RUNNING:
                 self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
 
@@ -187,8 +200,12 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             RunCancelled: somebody asked for that.
             RunFenced, StoreError: nothing was written.
         """
-        questions = [question for question in waiting.questions if isinstance(question, Question)]
-        self.status = await recorder.wait(questions, self.ctx.journal)
+        if self.branches is not None:
+            asked = self.branches.asked
+        else:
+            questions = [question for question in waiting.questions if isinstance(question, Question)]
+            asked = [question.row(self.ctx.run_id, self.ctx.seq, ROOT) for question in questions]
+        self.root.status = await recorder.wait(asked, self._journals())
         waiting.run_id = self.ctx.run_id
         self._check_cancelled()
         if self.status is not Status.RUNNING:
@@ -215,65 +232,52 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         self.ctx.state = restored.state
         if self.adopt is not None:
             self.adopt(restored.state)
-        self.frontier = Frontier.at(self.ctx.seq, restored.pending)
-        self.ctx.journal.begin(self.ctx.seq, rows)
+        self.take_up(restored, self.ctx.seq, rows)
         pending = self.pending
         assert not isinstance(pending, End)  # a step was under way
         return pending
 
     async def _settle(self, event: Event, error: str | None) -> None:
-        self.status = advance(self.status, event)
+        self.root.status = advance(self.status, event)
         if self.recorder is not None:
-            await self.recorder.settle(event, error, self.ctx.journal)
+            await self.recorder.settle(event, error, self._journals())
         self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status, error))
 
     async def _take_turn(
         self, node: BaseNode[StateT, DepsT, ResultT]
     ) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
-        ctx = self.ctx
-        if ctx.outlet.observers:
-            ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id()))
-        started = ctx.clock.now() if self.recorder else None
-        stop = ctx.interruption
-        if stop.covered:
-            stop.check(ctx.seq)
-            outcome = await node.run(ctx)
+        if is_fork(node):
+            self.branches = self.branches or Branches(self.root)
+            with self.ctx.interruption.covering(self.ctx.seq):
+                await self.branches.walk()
+            self.branches = None
         else:
-            with stop.covering(ctx.seq):
-                outcome = await node.run(ctx)
-        self.graph.check_outcome(node, outcome)
-        if self.recorder is not None and started is not None:
-            turn = Turn(ctx.seq, node, outcome, started, ctx.clock.now())
-            await self._commit(self.recorder, turn)
-        elif isinstance(outcome, End):
-            self.status = Status.SUCCEEDED
-        self._move_on(outcome)
-        return outcome
+            await self.root.take_turn(node)
+        return self.pending
 
     async def _replace(self, node: BaseNode[StateT, DepsT, ResultT]) -> None:
-        if self.recorder is not None:
-            now = self.ctx.clock.now()
-            await self._commit(self.recorder, Turn(self.ctx.seq, None, node, now, now))
-        self._move_on(node)
+        self.branches = None
+        await self.root.lead_to(node, edited=True)
         self._check_cancelled()
 
-    async def _commit(self, recorder: Recorder, turn: Turn, status: Status | None = None) -> None:
-        journaled, told = self.ctx.journal.written, self.ctx.live.told(turn.seq, self.ctx.attempt)
-        self.status = await recorder.commit(turn, self.ctx.state, journaled=journaled, told=told, status=status)
+    def take_up(self, restored: Restored, seq: int, rows: Sequence[JournalRecord]) -> None:
+        """Stand where the run was last committed, before step `seq`; `rows` is its journal."""
+        pending = {path: branch.pending for path, branch in restored.branches.items()}
+        self.root.frontier = Frontier(seq, restored.pending, pending)
+        self.ctx.seq = seq
+        self.ctx.journal.begin(seq, rows)
+        self.branches = Branches(self.root, restored.branches, rows) if is_fork(restored.pending) else None
+
+    def _journals(self) -> list[Journal]:
+        return [self.ctx.journal] if self.branches is None else self.branches.journals
 
     def _check_cancelled(self) -> None:
         if self.status is Status.CANCELLED:
             self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
             raise RunCancelled(self.ctx.run_id)
 
-    def _move_on(self, outcome: BaseNode[StateT, DepsT, ResultT] | End[ResultT]) -> None:
-        self.frontier = self.frontier.after(ROOT, outcome)
-        self.ctx.seq += 1
-        self.ctx.attempt = 1
-        self.ctx.journal.begin(self.ctx.seq)
-
     def _check_open(self) -> None:
-        if self.status is not Status.RUNNING or not ready(self.frontier):
+        if self.status is not Status.RUNNING or isinstance(self.root.pending, End):
             message = (
                 f"run {self.ctx.run_id!r} is {self.status} and takes no step; go on with `resume={self.ctx.run_id!r}`"
             )
@@ -309,8 +313,8 @@ class Scheduler:
             graph.check_state(state)
             opening = (graph.name or "graph", node, state)
             recorder = await create(self.store, graph.codec, info, opening, graph.usage_of)
-        execution = self._execution(graph, (state, deps), recorder, Frontier.at(0, node), (info.run_id, info.deadline))
-        return await self._opened(execution)
+        root = self._root(graph, (state, deps), recorder, Frontier(0, node), (info.run_id, info.deadline))
+        return await self._opened(Execution(root))
 
     async def ended(self, graph: Blueprint[StateT, DepsT, ResultT], record: RunRecord) -> Ended:
         """Read a run that nobody executes, for another one to go on from.
@@ -343,11 +347,11 @@ class Scheduler:
             raise RunNotResumable(run_id, [mistaken])
         recorder, restored, calls = await claim(self.store, graph.codec, record, options, graph.usage_of)
         record = recorder.record
-        frontier = Frontier.at(record.seq, restored.pending)
-        execution = self._execution(graph, (restored.state, deps), recorder, frontier, (run_id, deadline))
-        execution.status, execution.options = record.status, record.options
-        execution.ctx.seq, execution.ctx.attempt = record.seq, record.attempt
-        execution.ctx.journal.begin(record.seq, calls)
+        frontier = Frontier(record.seq, restored.pending)
+        root = self._root(graph, (restored.state, deps), recorder, frontier, (run_id, deadline))
+        root.status, root.ctx.attempt = record.status, record.attempt
+        execution = Execution(root, options=record.options)
+        execution.take_up(restored, record.seq, calls)
         return await self._opened(execution)
 
     async def _opened(self, execution: Execution[StateT, DepsT, ResultT]) -> Execution[StateT, DepsT, ResultT]:
@@ -360,14 +364,14 @@ class Scheduler:
             raise
         return execution
 
-    def _execution(
+    def _root(
         self,
         graph: Blueprint[StateT, DepsT, ResultT],
         ctx: tuple[StateT, DepsT],
         recorder: Recorder | None,
         frontier: Frontier,
         known: tuple[str, datetime | None],
-    ) -> Execution[StateT, DepsT, ResultT]:
+    ) -> Strand[StateT, DepsT, ResultT]:
         run_id, deadline = known
         stop = Interruption(run_id, self.clock, deadline, owned=recorder is not None)
         if recorder is not None and self.store is not None and recorder.held:
@@ -383,8 +387,4 @@ class Scheduler:
             outlet=Outlet(self.observers),
             interruption=stop,
         )
-        return Execution(graph, context, frontier, recorder)
-
-
-def _id_of(outcome: Node | End[Any]) -> str:
-    return END if isinstance(outcome, End) else outcome.get_node_id()
+        return Strand(graph, context, frontier, recorder)

@@ -10,6 +10,8 @@ The rules, tested for every store by one suite, `agentgraph.stores.conformance`:
 - Whoever executes a run has claimed it: `create` and `claim` hand out an `epoch` that grows with each claim. Every
   write of an owner carries it; a write with an old epoch raises `RunFenced` and changes nothing.
 - A commit is guarded by its branch's `seq` too, so a step is committed once.
+- A branch other than the root has a row of its own from the step that opens it to the step after its fork.
+- A cancellation that is asked for ends a run at a step of the root; a step of another branch only hears of it.
 - A claim lasts for a lease that the store renews by itself for all runs this process holds, until `settle`, or a
   commit whose status is not `RUNNING`, gives the run up. A run whose owner died on this host is claimed at once.
 - Who executes a run is told when it must stop in the middle of a step (`watch`): somebody asked to cancel it, another
@@ -36,6 +38,7 @@ from .records import (
     OPENING,
     ROOT,
     Alarm,
+    BranchRecord,
     Commit,
     EventKind,
     EventRecord,
@@ -55,6 +58,7 @@ __all__ = [
     "OPENING",
     "ROOT",
     "Alarm",
+    "BranchRecord",
     "Changes",
     "Commit",
     "EventKind",
@@ -112,6 +116,9 @@ class RunReader(Protocol):
 
     def changes(self, run_id: str) -> AbstractAsyncContextManager[Changes]:
         """Follow a run while the block lasts: who enters the block, then reads, then waits, misses nothing."""
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        """The branches that a run stands at, inner ones too, by their paths; none outside of a fork."""
         ...
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
@@ -155,6 +162,9 @@ class Store(RunReader, Protocol):
 
     async def commit(self, commit: Commit) -> Status:
         """Write one step; returns the run's status after it: `CANCELLED` if somebody asked for that meanwhile.
+
+        After a step of another branch than the root, `CANCELLED` says that somebody asked; the claim stands, for its
+        owner to settle when the other branches have stopped.
 
         Raises:
             RunFenced: another owner has the run, or the step was committed already. Nothing was written.

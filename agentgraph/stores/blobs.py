@@ -23,6 +23,7 @@ from pydantic_core import from_json, to_json
 
 from agentgraph.exceptions import DecodeError
 from agentgraph.graph.store import (
+    BranchRecord,
     Commit,
     JournalKind,
     JournalRecord,
@@ -43,11 +44,11 @@ LIMIT = 64 * 1024
 Blobs = Mapping[tuple[str, str], bytes]
 """What a write refers to: by the run and the digest."""
 
-Stored = RunRecord | StepRecord | JournalRecord
+Stored = RunRecord | StepRecord | JournalRecord | BranchRecord
 """What is read."""
 
 T = TypeVar("T", bound=Stored)
-CutT = TypeVar("CutT", RunRecord, StepRecord, NewRun, Commit)
+CutT = TypeVar("CutT", RunRecord, StepRecord, NewRun, Commit, BranchRecord)
 
 _MARK = b"@"
 
@@ -115,8 +116,10 @@ class Cutter:
     def new_run(self, run: NewRun) -> NewRun:
         shrunk = self._record(run.run_id, run)
         opening = None if run.opening is None else self._record(run.run_id, run.opening)
-        calls = self.calls(run.run_id, run.calls)
-        return shrunk if opening is run.opening and not calls else replace(shrunk, opening=opening, calls=calls)
+        if opening is run.opening and not run.calls and not run.branches:
+            return shrunk
+        calls, branches = self.calls(run.run_id, run.calls), self._branches(run.run_id, run.branches)
+        return replace(shrunk, opening=opening, calls=calls, branches=branches)
 
     def commit(self, commit: Commit) -> Commit:
         shrunk = self._record(commit.run_id, commit)
@@ -140,9 +143,11 @@ class Cutter:
     def stored(self, stored: StoredRun) -> StoredRun:
         run_id = stored.run.run_id
         steps = [self._record(run_id, step) for step in stored.steps]
-        return replace(
-            stored, run=self._record(run_id, stored.run), steps=steps, calls=self.calls(run_id, stored.calls)
-        )
+        calls, branches = self.calls(run_id, stored.calls), self._branches(run_id, stored.branches)
+        return replace(stored, run=self._record(run_id, stored.run), steps=steps, calls=calls, branches=branches)
+
+    def _branches(self, run_id: str, branches: Sequence[BranchRecord]) -> Sequence[BranchRecord]:
+        return [self._record(run_id, branch) for branch in branches]
 
     def payload(self, run_id: str, data: bytes) -> bytes:
         rest, blobs = cut(data)
@@ -218,7 +223,7 @@ def _payloads(record: Stored | NewRun | Commit) -> dict[str, bytes]:
             return {"body": record.body, "state": record.state}
         case JournalRecord():
             return {"value": record.value}
-        case Commit():
+        case Commit() | BranchRecord():
             return {"state": record.state}
         case _ as unreachable:
             assert_never(unreachable)

@@ -11,6 +11,7 @@ from agentgraph.graph.questions import pick_question
 from agentgraph.graph.records import Alarm
 from agentgraph.graph.store import (
     OPENING,
+    BranchRecord,
     Changes,
     Commit,
     EventRecord,
@@ -49,6 +50,9 @@ class EncryptedReads:
 
     async def events(self, run_id: str, since: tuple[int, int, int] = (OPENING, 0, 0)) -> list[EventRecord]:
         return [self._unsealer.event(run_id, event) for event in await self._store.events(run_id, since)]
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        return [self._unsealer.branch(run_id, branch) for branch in await self._store.branches(run_id)]
 
     def changes(self, run_id: str) -> AbstractAsyncContextManager[Changes]:
         return self._store.changes(run_id)

@@ -18,7 +18,16 @@ from .blobs import cut, digests_of, join
 from .ciphers import Cipher
 from .pieces import pack, unpack
 
-__all__ = ["Envelope", "about", "as_text", "from_text", "place_of_call", "place_of_event", "place_of_step"]
+__all__ = [
+    "Envelope",
+    "about",
+    "as_text",
+    "from_text",
+    "place_of_branch",
+    "place_of_call",
+    "place_of_event",
+    "place_of_step",
+]
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,11 @@ class Envelope:
             raise StoreError(f"{_words(place)} cannot be decrypted: {error}") from error
 
 
+def place_of_branch(run_id: str, branch: str, seq: int) -> tuple[str | int, ...]:
+    """Where the state of a branch is that stands before step `seq`."""
+    return "branch", run_id, branch, seq
+
+
 def place_of_call(run_id: str, row: JournalRecord, kind: JournalKind) -> tuple[str, ...]:
     """Where the value of a journal row is, of this kind."""
     return "call", run_id, row.path, kind.value
@@ -76,6 +90,8 @@ def _words(place: tuple[str | int, ...]) -> str:
             return f"run {run_id!r}, step {seq}: the {field}"
         case ("call", run_id, path, _):
             return f"run {run_id!r}: the value of call {path!r}"
+        case ("branch", run_id, branch, _):
+            return f"run {run_id!r}: the state of branch {branch}"
         case ("event", run_id, _, seq, _, n):
             return f"run {run_id!r}, step {seq}: event {n}"
         case _:

@@ -15,6 +15,7 @@ from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
 from agentgraph.graph.store import (
     OPENING,
+    ROOT,
     Alarm,
     Commit,
     EventKind,
@@ -79,6 +80,8 @@ class MemoryStore(MemoryRuns):
                 updated_at=now,
                 owner=this_process() if run.status is Status.RUNNING else None,
                 steps=[] if run.opening is None else [run.opening],
+                seq=run.seq,
+                branches={each.branch: each for each in run.branches},
                 journal={(row.branch, row.seq, row.key): row for row in run.calls},
             )
             self._retention.add(run.run_id, self._known(run.parent), self._known(run.origin and run.origin[0]))
@@ -120,19 +123,14 @@ class MemoryStore(MemoryRuns):
         commit = cutter.commit(commit)
         step = commit.step
         with self._lock:
-            run = self._owned(commit.run_id, commit.epoch, step.seq)
+            run = self._owned(commit.run_id, commit.epoch, step.seq, step.branch)
             self.blobs.keep(cutter.blobs)
-            run.steps.append(step)
-            run.state, run.usage, run.pending = commit.state, commit.usage, step.outcome
+            run.take(commit)
             run.attempt, run.updated_at = 1, self._now()
-            if commit.journaled:
-                stale = [key for key in run.journal if key[:2] == (step.branch, step.seq)]
-                for key in stale:
-                    del run.journal[key]
             if commit.told:
                 run.events = [each for each in run.events if each.kind is not EventKind.TEXT]
             status = committed(commit.status, asked=run.asked)
-            if status is not Status.RUNNING:
+            if status is not Status.RUNNING and step.branch == ROOT:
                 run.attempt = 0
                 self._rest(run, status)
             self._watchers.ring([commit.run_id])
@@ -142,7 +140,7 @@ class MemoryStore(MemoryRuns):
         cutter = Cutter()
         record = cutter.call(run_id, record)
         with self._lock:
-            run = self._owned(run_id, epoch, record.seq)
+            run = self._owned(run_id, epoch, record.seq, record.branch)
             self.blobs.keep(cutter.blobs)
             run.journal[record.branch, record.seq, record.key] = record
             self._watchers.ring([run_id])
@@ -231,8 +229,8 @@ class MemoryStore(MemoryRuns):
     def _known(self, run_id: str | None) -> str | None:
         return run_id if run_id in self._runs else None
 
-    def _owned(self, run_id: str, epoch: int, seq: int) -> MemoryRun:
+    def _owned(self, run_id: str, epoch: int, seq: int, branch: str = ROOT) -> MemoryRun:
         run = self._runs.get(run_id)
-        if run is None or run.status is not Status.RUNNING or (run.epoch, run.seq) != (epoch, seq):
+        if run is None or run.status is not Status.RUNNING or (run.epoch, run.at(branch)) != (epoch, seq):
             raise RunFenced(run_id, seq)
         return run

@@ -12,8 +12,11 @@ from agentgraph.exceptions import RunNotFound
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import (
     OPENING,
+    ROOT,
     Alarm,
+    BranchRecord,
     Changes,
+    Commit,
     EventRecord,
     JournalRecord,
     NewRun,
@@ -54,6 +57,8 @@ class MemoryRun:
     updated_at: float
     owner: Owner | None
     steps: list[StepRecord]
+    seq: int
+    branches: dict[str, BranchRecord]
     status: Status = Status.RUNNING
     epoch: int = 1
     attempt: int = 1
@@ -91,6 +96,8 @@ class MemoryRun:
             updated_at=run.updated_at,
             owner=None,
             steps=list(stored.steps),
+            seq=run.seq,
+            branches={each.branch: each for each in stored.branches},
             status=run.status,
             epoch=run.epoch,
             attempt=run.attempt,
@@ -102,9 +109,30 @@ class MemoryRun:
     def age(self) -> tuple[float, str]:
         return self.created_at, self.new.run_id
 
-    @property
-    def seq(self) -> int:
-        return self.steps[-1].seq + 1 if self.steps else self.new.seq
+    def at(self, branch: str) -> int | None:
+        """The next step of a branch; None where there is no such branch."""
+        if branch == ROOT:
+            return self.seq
+        return self.branches[branch].seq if branch in self.branches else None
+
+    def take(self, commit: Commit) -> None:
+        """Write the step of a commit, and where its branch stands after it."""
+        step = commit.step
+        self.steps.append(step)
+        self.usage = commit.usage
+        if step.branch == ROOT:
+            self.seq, self.state, self.pending = step.seq + 1, commit.state, step.outcome
+        else:
+            self.branches[step.branch] = BranchRecord(
+                branch=step.branch, seq=step.seq + 1, node=step.outcome, state=commit.state
+            )
+        stale = [key for key in self.journal if key[:2] == (step.branch, step.seq)] if commit.journaled else []
+        if commit.closes:
+            self.branches = {path: each for path, each in self.branches.items() if not path.startswith(commit.below)}
+            stale += [key for key in self.journal if key[0].startswith(commit.below)]
+        for key in stale:
+            del self.journal[key]
+        self.branches |= {each.branch: each for each in commit.opens}
 
     def fits(self, which: RunFilter) -> bool:
         new = self.new
@@ -167,7 +195,8 @@ class MemoryRuns:
     async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
         with self._lock:
             run = self._runs.get(run_id)
-            return [] if run is None else self._whole([step for step in run.steps if step.seq > after], run_id)
+            steps = [] if run is None else sorted((step for step in run.steps if step.seq > after), key=_place)
+            return self._whole(steps, run_id)
 
     async def calls(self, run_id: str) -> list[JournalRecord]:
         with self._lock:
@@ -188,6 +217,11 @@ class MemoryRuns:
             run = self._runs.get(run_id)
             if run is not None and run.status is Status.SUCCEEDED:
                 self._rest(run, run.status)
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        with self._lock:
+            run = self._runs.get(run_id)
+            return [] if run is None else self._whole([run.branches[path] for path in sorted(run.branches)], run_id)
 
     def _whole(self, records: list[T], run_id: str | None = None) -> list[T]:
         return whole(lambda: records, self.blobs.read, run_id)
@@ -237,6 +271,10 @@ class MemoryRuns:
             found = [run for run in self._runs.values() if run.fits(which)]
             found.sort(key=_age, reverse=True)
             return self._whole([run.record() for run in found[: which.limit]])
+
+
+def _place(step: StepRecord) -> tuple[str, int]:
+    return step.branch, step.seq
 
 
 def _age(run: MemoryRun) -> tuple[float, str]:

@@ -42,6 +42,7 @@ from .group_commit import GroupWriter, Item
 from .leases import Leases
 from .owner import this_process
 from .postgres_batches import Answer, Cancel, Claim, Create, Delete, GiveBack, Insert, Note, Tell, Write
+from .postgres_branches import Branches
 from .postgres_care import Care
 from .postgres_database import Database, Synchronous
 from .postgres_errors import is_passing
@@ -107,8 +108,10 @@ class PostgresStore(DatabaseReads):
         database = Database.at(url, schema, synchronous)
         self.place = database.place
         leases, retrying, reads = Leases(lease, database.place), _retrying(patience), Reads.build(schema)
-        care = Care.build(database.place, schema, leases)
-        looking = Looking(database.place, this_process(), leases, clock, Statements.build(schema), reads, care)
+        statements = Statements.build(schema)
+        branches = Branches.build(schema, statements)
+        care = Care.build(database.place, schema, leases, branches)
+        looking = Looking(database.place, this_process(), leases, clock, statements, reads, care, branches)
         medium = DatabaseMedium(database, looking, retrying)
         self._writer = GroupWriter[Write](medium, leases, (clock or SystemClock()).monotonic)
         self._told = Told(partial(_submit, self._writer))

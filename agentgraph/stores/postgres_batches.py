@@ -8,7 +8,17 @@ from typing import Any, assert_never
 
 from agentgraph.exceptions import RunExists, RunFenced
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.store import OPENING, Commit, EventRecord, JournalRecord, NewRun, RunRecord, Settlement, StoredRun
+from agentgraph.graph.store import (
+    OPENING,
+    ROOT,
+    Commit,
+    EventRecord,
+    JournalRecord,
+    NewRun,
+    RunRecord,
+    Settlement,
+    StoredRun,
+)
 
 from .claims import committed, settled
 from .group_commit import Item
@@ -30,6 +40,7 @@ __all__ = [
     "PostgresItem",
     "Tell",
     "Write",
+    "commit_row",
     "create_row",
     "goes_alone",
     "in_rounds",
@@ -141,12 +152,14 @@ def looks_first(write: Write) -> bool:
     """Whether it depends on what it finds."""
     match write:
         case Create(run):
-            return bool(run.calls) or run.conversation is not None or run.origin is not None
+            return bool(run.calls or run.branches) or run.conversation is not None or run.origin is not None
         case Settlement():
             return bool(write.questions)
         case Claim() | Cancel() | Answer() | GiveBack() | Insert() | Delete():
             return True
-        case Commit() | Note() | Tell():
+        case Commit():
+            return write.step.branch != ROOT or bool(write.opens) or write.closes
+        case Note() | Tell():
             return False
         case _ as unreachable:
             assert_never(unreachable)
@@ -220,9 +233,7 @@ class _Commits:
 
     def add(self, item: PostgresItem, write: Commit) -> None:
         self.items.append((item, write))
-        becomes = (write.status.value, committed(write.status, asked=True).value)
-        after = (write.state, write.usage, write.journaled, write.told)
-        self.rows.append((write.run_id, write.epoch, *becomes, *after, *step_values(write.step)))
+        self.rows.append(commit_row(write))
 
     def settle(self, rows: Sequence[Row]) -> None:
         found: dict[int, str] = dict(rows)
@@ -296,6 +307,13 @@ def create_row(write: Create) -> Row:
     opening = write.run.opening
     step = (None,) * _STEP_LENGTH if opening is None else step_values(opening)
     return (*new_run_values(write.run), write.token, opening is not None, *step)
+
+
+def commit_row(write: Commit) -> Row:
+    """What the statement `commit` takes."""
+    becomes = (write.status.value, committed(write.status, asked=True).value)
+    after = (write.state, write.usage, write.journaled, write.told)
+    return (write.run_id, write.epoch, *becomes, *after, *step_values(write.step))
 
 
 def settle_row(write: Settlement) -> Row:

@@ -17,6 +17,7 @@ from agentgraph.graph.store import RunRecord, StoredRun
 from .leases import Leases
 from .postgres_batches import Delete, Insert, PostgresItem, storable
 from .postgres_blobs import BlobTable
+from .postgres_branches import Branches
 from .postgres_schema import Connection
 from .postgres_statements import Values
 from .removal import Relatives, as_inserted, check_rest, doomed
@@ -49,6 +50,7 @@ class Care:
     place: str
     leases: Leases
     blobs: BlobTable
+    branches: Branches
     lock: bytes
     share: bytes
     now: bytes
@@ -61,7 +63,7 @@ class Care:
     delete_runs: bytes
 
     @classmethod
-    def build(cls, place: str, schema: str, leases: Leases) -> Self:
+    def build(cls, place: str, schema: str, leases: Leases, branches: Branches) -> Self:
         """For a schema."""
 
         def render(text: LiteralString, shared: LiteralString = "") -> bytes:
@@ -80,6 +82,7 @@ class Care:
             place,
             leases,
             BlobTable.build(schema),
+            branches,
             lock=render("SELECT " + _LOCK),
             share=render("SELECT " + _LOCK, "_shared"),
             now=render("SELECT " + _NOW),
@@ -103,8 +106,14 @@ class Care:
             if self._see(connection, origin[0]) is None:
                 raise RunNotFound(origin[0], self.place)
 
-    def insert(self, connection: Connection, item: PostgresItem, write: Insert) -> None:
-        """Write runs of another store."""
+    def write(self, connection: Connection, item: PostgresItem, write: Insert | Delete, shared: Values) -> None:
+        """Move runs in or out."""
+        if isinstance(write, Insert):
+            self._insert_all(connection, item, write)
+        else:
+            self._delete(connection, item, write, shared)
+
+    def _insert_all(self, connection: Connection, item: PostgresItem, write: Insert) -> None:
         new = {stored.run.run_id for stored in write.runs}
         with connection.transaction():
             connection.execute(self.share)
@@ -117,8 +126,7 @@ class Care:
                 self._insert(connection, stored, write.token)
         item.succeed(None)
 
-    def delete(self, connection: Connection, item: PostgresItem, write: Delete, shared: Values) -> None:
-        """Delete a run and what is below it."""
+    def _delete(self, connection: Connection, item: PostgresItem, write: Delete, shared: Values) -> None:
         with connection.transaction():
             connection.execute(self.lock)
             ((now,),) = connection.execute(self.now, shared, binary=True)
@@ -155,6 +163,7 @@ class Care:
         cursor.execute(self.insert_run, (*values, token))
         cursor.executemany(self.insert_step, [(run_id, epoch, *step_values(step)) for step in stored.steps])
         cursor.executemany(self.insert_call, [(run_id, *journal_values(call)) for call in stored.calls])
+        self.branches.open(connection, run_id, stored.branches)
 
     def _relatives(self, connection: Connection) -> Relatives:
         def has(run_id: str) -> bool:

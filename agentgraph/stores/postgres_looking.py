@@ -39,6 +39,7 @@ from .postgres_batches import (
     settle_row,
     taken,
 )
+from .postgres_branches import Branches
 from .postgres_care import Care
 from .postgres_rows import Reads
 from .postgres_schema import Connection
@@ -59,6 +60,7 @@ class Looking:
     statements: Statements
     reads: Reads
     care: Care
+    branches: Branches
 
     def shared(self) -> Values:
         """What many statements need: the owner, the lease and the time, None for the server's."""
@@ -137,12 +139,12 @@ class Looking:
                 self._create(connection, item, write)
             case Answer() as write:
                 self._answer(connection, item, write)
-            case Insert() as write:
-                self.care.insert(connection, item, write)
-            case Delete() as write:
-                self.care.delete(connection, item, write, self.shared())
+            case Insert() | Delete() as write:
+                self.care.write(connection, item, write, self.shared())
+            case Commit() as write:
+                self.branches.commit(connection, item, write, self.shared())
             case write:
-                assert isinstance(write, Settlement)  # steps and journal rows are in a batch
+                assert isinstance(write, Settlement)  # journal rows are in a batch
                 self._settle(connection, item, write)
 
     def _write_blobs(self, connection: Connection, item: PostgresItem) -> None:
@@ -208,6 +210,7 @@ class Looking:
             calls = [(item.run_id, *journal_values(record)) for record in write.run.calls]
             if calls:
                 self.statements.keep.execute(connection, calls, self.shared())
+            self.branches.open(connection, item.run_id, write.run.branches)
         run = run_record(row)
         item.succeed(run, taken(run))
 

@@ -12,7 +12,16 @@ from anyio import to_thread
 from tenacity import Retrying
 
 from agentgraph.exceptions import RunNotFound
-from agentgraph.graph.store import OPENING, Changes, EventRecord, JournalRecord, RunFilter, RunRecord, StepRecord
+from agentgraph.graph.store import (
+    OPENING,
+    BranchRecord,
+    Changes,
+    EventRecord,
+    JournalRecord,
+    RunFilter,
+    RunRecord,
+    StepRecord,
+)
 
 from .blobs import Stored, is_cut, whole
 from .postgres_errors import cannot_read
@@ -73,6 +82,9 @@ class DatabaseReads:
         with self._watchers.bell(run_id) as bell:
             async with self._listening.following(run_id, self._ask):
                 yield Glances(bell, _FIRST_LOOK, _LONGEST_LOOK)
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        return await self._read(partial(self._reads.branches, run_id=run_id), run_id)
 
     async def _whole(self, run: RunRecord) -> RunRecord:
         """A run that a write has answered with."""

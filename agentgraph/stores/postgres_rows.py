@@ -8,14 +8,15 @@ from typing import LiteralString, Self
 
 from psycopg import sql
 
-from agentgraph.graph.store import EventRecord, JournalRecord, RunFilter, RunRecord, StepRecord
+from agentgraph.graph.store import BranchRecord, EventRecord, JournalRecord, RunFilter, RunRecord, StepRecord
 
 from .postgres_schema import Connection
-from .rows import CALL, EVENT, RUN, STEP, call_record, run_record, step_record
+from .rows import BRANCH, CALL, EVENT, RUN, STEP, branch_record, call_record, run_record, step_record
 from .told import event_records
 
 __all__ = ["Reads"]
 
+_RUNS = "SELECT {run} FROM {schema}.runs "
 _STEPS = "SELECT {step} FROM {schema}.steps WHERE run_id = %s AND seq > %s ORDER BY branch, seq"
 _BLOBS = "SELECT digest, data FROM {schema}.blobs WHERE digest = ANY(%s)"
 _EVENTS = """
@@ -23,6 +24,7 @@ _EVENTS = """
     ORDER BY branch, seq, attempt, n
 """
 _CALLS = "SELECT {call} FROM {schema}.journal WHERE run_id = %s ORDER BY place"
+_BRANCHES = 'SELECT {branch} FROM {schema}.pending WHERE run_id = %s ORDER BY branch COLLATE "C"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,21 @@ class Reads:
     _calls: bytes
     _blobs: bytes
     _events: bytes
+    _branches: bytes
 
     @classmethod
     def build(cls, schema: str) -> Self:
         """The queries for a schema."""
-        texts: tuple[LiteralString, ...] = ("SELECT {run} FROM {schema}.runs ", _STEPS, _CALLS, _BLOBS, _EVENTS)
+        texts: tuple[LiteralString, ...] = (
+            "SELECT {run} FROM {schema}.runs ",
+            _STEPS,
+            _CALLS,
+            _BLOBS,
+            _EVENTS,
+            _BRANCHES,
+        )
         pieces = {"run": sql.SQL(RUN), "step": sql.SQL(STEP), "call": sql.SQL(CALL), "event": sql.SQL(EVENT)}
+        pieces["branch"] = sql.SQL(BRANCH)
         name = sql.Identifier(schema)
         return cls(*(sql.SQL(text).format(schema=name, **pieces).as_bytes() for text in texts))
 
@@ -85,3 +96,7 @@ class Reads:
         """What the steps of a run have told from `since` on."""
         found = connection.execute(self._events, (run_id, *since), binary=True)
         return [each for row in found for each in event_records(row) if (each.seq, each.attempt, each.n) >= since]
+
+    def branches(self, connection: Connection, run_id: str) -> list[BranchRecord]:
+        """The branches that a run stands at, by their paths."""
+        return [branch_record(row) for row in connection.execute(self._branches, (run_id,), binary=True)]

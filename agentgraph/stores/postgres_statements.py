@@ -97,7 +97,11 @@ _JOURNAL_COLUMNS: LiteralString = (
 _JOURNAL: LiteralString = """
     guarded AS (
         SELECT g.i FROM given AS g JOIN {schema}.runs AS r
-        ON r.run_id = g.run_id AND r.epoch = g.epoch AND r.status = 'running' AND (g.branch <> '' OR r.seq = g.seq)
+        ON r.run_id = g.run_id AND r.epoch = g.epoch AND r.status = 'running'
+        WHERE g.branch = '' AND r.seq = g.seq OR EXISTS (
+            SELECT 1 FROM {schema}.pending AS p
+            WHERE p.run_id = g.run_id AND p.branch = g.branch AND p.seq = g.seq
+        )
         FOR NO KEY UPDATE OF r
     ), inserted AS (
         INSERT INTO {schema}.journal (run_id, {call})

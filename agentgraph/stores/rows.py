@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any, LiteralString
 
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.store import JournalKind, JournalRecord, NewRun, Owner, RunRecord, StepRecord
+from agentgraph.graph.store import BranchRecord, JournalKind, JournalRecord, NewRun, Owner, RunRecord, StepRecord
 
 __all__ = [
+    "BRANCH",
     "CALL",
     "EVENT",
     "RUN",
     "STEP",
     "Row",
+    "branch_record",
+    "branch_values",
     "call_record",
     "journal_values",
     "new_run_values",
@@ -36,6 +39,9 @@ CALL: LiteralString = """
 """
 EVENT: LiteralString = """
     branch, seq, attempt, n, kind, body
+"""
+BRANCH: LiteralString = """
+    branch, seq, node, state
 """
 
 
@@ -90,6 +96,17 @@ def call_record(row: Row) -> JournalRecord:
     return JournalRecord(
         seq=seq, branch=branch, key=key, kind=JournalKind(kind), digest=digest, value=value, usage=usage
     )
+
+
+def branch_record(row: Row) -> BranchRecord:
+    """A row of `BRANCH`."""
+    branch, seq, node, state = row
+    return BranchRecord(branch=branch, seq=seq, node=node, state=state)
+
+
+def branch_values(record: BranchRecord) -> Row:
+    """A record as a row of `BRANCH`."""
+    return (record.branch, record.seq, record.node, record.state)
 
 
 def new_run_values(run: NewRun) -> Row:

@@ -13,6 +13,8 @@ from hashlib import sha256
 from pydantic_core import from_json, to_json
 
 from agentgraph.graph.store import (
+    ROOT,
+    BranchRecord,
     Commit,
     EventRecord,
     JournalKind,
@@ -23,7 +25,7 @@ from agentgraph.graph.store import (
     StoredRun,
 )
 
-from .envelopes import Envelope, about, as_text, place_of_call, place_of_event, place_of_step
+from .envelopes import Envelope, about, as_text, place_of_branch, place_of_call, place_of_event, place_of_step
 
 __all__ = ["TEXT", "Sealer"]
 
@@ -45,11 +47,19 @@ class Sealer:
             state=self.of_run(run_id, "state", run.state),
             options=self.of_run(run_id, "options", run.options),
             calls=self.calls(run_id, run.calls),
+            branches=self._branches(run_id, run.branches),
         )
 
     def commit(self, commit: Commit) -> Commit:
-        run_id = commit.run_id
-        return replace(commit, step=self.step(run_id, commit.step), state=self.of_run(run_id, "state", commit.state))
+        run_id, step = commit.run_id, commit.step
+        return replace(
+            commit,
+            step=self.step(run_id, step),
+            state=self.of_run(run_id, "state", commit.state)
+            if step.branch == ROOT
+            else self.envelope.seal(commit.state, *place_of_branch(run_id, step.branch, step.seq + 1)),
+            opens=self._branches(run_id, commit.opens),
+        )
 
     def settlement(self, settlement: Settlement, known: Mapping[str, tuple[str, str]]) -> Settlement:
         """`known`: of the rows that are there, by their paths, the digest and the one that stands for it.
@@ -80,6 +90,7 @@ class Sealer:
             ),
             steps=[self.step(run.run_id, step) for step in stored.steps],
             calls=self.calls(run.run_id, stored.calls),
+            branches=self._branches(run.run_id, stored.branches),
         )
 
     def step(self, run_id: str, step: StepRecord) -> StepRecord:
@@ -115,6 +126,12 @@ class Sealer:
         data = asked.digest.encode() + b"\n" + to_json(value)
         sealed = self.envelope.seal(data, *place_of_call(run_id, asked, JournalKind.ANSWERED))
         return {"sealed": as_text(sealed)}
+
+    def _branches(self, run_id: str, branches: Iterable[BranchRecord]) -> list[BranchRecord]:
+        return [
+            replace(each, state=self.envelope.seal(each.state, *place_of_branch(run_id, each.branch, each.seq)))
+            for each in branches
+        ]
 
     def of_run(self, run_id: str, field: str, data: bytes) -> bytes:
         return self.envelope.seal(data, "run", run_id, field)

@@ -12,9 +12,9 @@ from agentgraph.graph.store import RunRecord, StoredRun
 
 from .leases import Change, Leases
 from .removal import Relatives, as_inserted, check_rest, doomed
-from .rows import RUN, journal_values, run_record, run_values, step_values
+from .rows import RUN, branch_values, journal_values, run_record, run_values, step_values
 from .sqlite_blobs import drop_blobs
-from .sqlite_rows import INSERT_JOURNAL, INSERT_STEP, find_run
+from .sqlite_rows import INSERT_BRANCH, INSERT_JOURNAL, INSERT_STEP, find_run
 
 __all__ = ["Care"]
 
@@ -48,6 +48,7 @@ class Care:
             connection.execute(_INSERT, run_values(as_inserted(stored.run)))
             connection.executemany(INSERT_STEP, [(run_id, *step_values(step)) for step in stored.steps])
             connection.executemany(INSERT_JOURNAL, [(run_id, *journal_values(call)) for call in stored.calls])
+            connection.executemany(INSERT_BRANCH, [(run_id, *branch_values(each)) for each in stored.branches])
         return None, None
 
     def delete(self, connection: sqlite3.Connection, now: float, run_id: str) -> tuple[Sequence[str], Change]:

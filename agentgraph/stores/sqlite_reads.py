@@ -12,13 +12,22 @@ from typing import TypeVar
 from anyio import to_thread
 
 from agentgraph.exceptions import RunNotFound
-from agentgraph.graph.store import OPENING, Changes, EventRecord, JournalRecord, RunFilter, RunRecord, StepRecord
+from agentgraph.graph.store import (
+    OPENING,
+    BranchRecord,
+    Changes,
+    EventRecord,
+    JournalRecord,
+    RunFilter,
+    RunRecord,
+    StepRecord,
+)
 
 from .blobs import Stored, is_cut, whole
 from .readers import Readers
 from .sqlite_blobs import read_blobs
 from .sqlite_errors import cannot_read
-from .sqlite_rows import find_run, read_calls, read_events, read_runs, read_steps
+from .sqlite_rows import find_run, read_branches, read_calls, read_events, read_runs, read_steps
 from .watching import Glances, Watchers
 
 __all__ = ["FileReads"]
@@ -63,6 +72,9 @@ class FileReads:
     async def changes(self, run_id: str) -> AsyncGenerator[Changes]:
         with self._watchers.bell(run_id) as bell:
             yield Glances(bell, _FIRST_LOOK, _LONGEST_LOOK)
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        return await self._read(partial(read_branches, run_id=run_id), run_id)
 
     async def _whole(self, run: RunRecord) -> RunRecord:
         """A run that a write has answered with."""

@@ -5,17 +5,40 @@ from __future__ import annotations
 import sqlite3
 
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.store import EventRecord, JournalRecord, NewRun, Owner, RunFilter, RunRecord, StepRecord
+from agentgraph.graph.store import (
+    BranchRecord,
+    EventRecord,
+    JournalRecord,
+    NewRun,
+    Owner,
+    RunFilter,
+    RunRecord,
+    StepRecord,
+)
 
-from .rows import CALL, EVENT, RUN, STEP, Row, call_record, new_run_values, run_record, step_record
+from .rows import (
+    BRANCH,
+    CALL,
+    EVENT,
+    RUN,
+    STEP,
+    Row,
+    branch_record,
+    call_record,
+    new_run_values,
+    run_record,
+    step_record,
+)
 from .told import event_records
 
 __all__ = [
+    "INSERT_BRANCH",
     "INSERT_EVENT",
     "INSERT_JOURNAL",
     "INSERT_STEP",
     "find_run",
     "insert_run",
+    "read_branches",
     "read_calls",
     "read_events",
     "read_runs",
@@ -58,6 +81,11 @@ _EVENTS = (
 _CALLS = "SELECT" + CALL + "FROM journal WHERE run_id = ? ORDER BY rowid"
 
 
+INSERT_BRANCH = "INSERT INTO pending (run_id, branch, seq, node, state) VALUES (?, ?, ?, ?, ?)"
+
+_BRANCHES = "SELECT" + BRANCH + "FROM pending WHERE run_id = ? ORDER BY branch"
+
+
 def find_run(connection: sqlite3.Connection, run_id: str) -> RunRecord | None:
     """A run as it stands."""
     row: Row | None = connection.execute(_FIND_RUN, (run_id,)).fetchone()
@@ -98,6 +126,11 @@ def read_events(connection: sqlite3.Connection, run_id: str, since: tuple[int, i
     """What the steps of a run have told from `since` on."""
     found = connection.execute(_EVENTS, (run_id, *since))
     return [each for row in found for each in event_records(row) if (each.seq, each.attempt, each.n) >= since]
+
+
+def read_branches(connection: sqlite3.Connection, run_id: str) -> list[BranchRecord]:
+    """The branches that a run stands at, by their paths."""
+    return [branch_record(row) for row in connection.execute(_BRANCHES, (run_id,))]
 
 
 def insert_run(connection: sqlite3.Connection, run: NewRun, owner: Owner, now: float, lease_until: float) -> bool:

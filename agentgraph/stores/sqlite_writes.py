@@ -28,8 +28,17 @@ from agentgraph.graph.store import (
 
 from .claims import cancelled, check_turn, claimed, committed, created, settled
 from .leases import Asked, Change, Leases
-from .rows import journal_values, step_values
-from .sqlite_rows import INSERT_EVENT, INSERT_JOURNAL, INSERT_STEP, find_run, insert_run, read_calls, read_runs
+from .rows import branch_values, journal_values, step_values
+from .sqlite_rows import (
+    INSERT_BRANCH,
+    INSERT_EVENT,
+    INSERT_JOURNAL,
+    INSERT_STEP,
+    find_run,
+    insert_run,
+    read_calls,
+    read_runs,
+)
 from .told import event_rows
 
 __all__ = ["Writes"]
@@ -47,6 +56,14 @@ _GO_ON = """
 """
 
 _ASKED = "SELECT cancel FROM runs WHERE run_id = ? AND epoch = ? AND seq = ? AND status = 'running'"
+
+_BRANCH_ON = "UPDATE pending SET seq = seq + 1, node = ?, state = ? WHERE run_id = ? AND branch = ? AND seq = ?"
+_MOVED = "UPDATE runs SET attempt = 1, usage = ?, updated_at = ? WHERE run_id = ?"
+_CLOSE = tuple(
+    f"DELETE FROM {table} WHERE run_id = ? AND substr(branch, 1, length(?)) = ?"  # noqa: S608 - tables of ours
+    for table in ("pending", "journal")
+)
+_AT_BRANCH = "SELECT 1 FROM pending WHERE run_id = ? AND branch = ? AND seq = ?"
 
 _END = """
     UPDATE runs SET seq = seq + 1, attempt = 0, state = ?, usage = ?, pending = ?, updated_at = ?, status = ?,
@@ -90,6 +107,7 @@ class Writes:
         if run.opening is not None:
             connection.execute(INSERT_STEP, (run.run_id, *step_values(run.opening)))
         connection.executemany(INSERT_JOURNAL, [(run.run_id, *journal_values(record)) for record in run.calls])
+        connection.executemany(INSERT_BRANCH, [(run.run_id, *branch_values(branch)) for branch in run.branches])
         return self._find(connection, run.run_id), ((run.run_id, 1) if run.status is Status.RUNNING else None)
 
     def claim(
@@ -115,6 +133,8 @@ class Writes:
         return run, (run_id, run.epoch)
 
     def commit(self, connection: sqlite3.Connection, now: float, commit: Commit) -> tuple[Status, Change]:
+        if commit.step.branch != ROOT:
+            return self._commit_branch(connection, now, commit), None
         step, run_id = commit.step, commit.run_id
         after = (commit.state, commit.usage, step.outcome, now)
         guard = (run_id, commit.epoch, step.seq)
@@ -125,18 +145,24 @@ class Writes:
                 raise RunFenced(run_id, step.seq)
             status = committed(commit.status, asked=bool(found[0]))
             connection.execute(_END, (*after, status.value, run_id))
-        connection.execute(INSERT_STEP, (run_id, *step_values(step)))
-        if commit.journaled:
-            connection.execute(_DROP_JOURNAL, (run_id, step.branch, step.seq))
-        if commit.told:
-            connection.execute(_DROP_TEXT, (run_id, step.branch, step.seq))
+        _write_step(connection, commit)
         return status, (None if status is Status.RUNNING else (run_id, None))
+
+    def _commit_branch(self, connection: sqlite3.Connection, now: float, commit: Commit) -> Status:
+        step, run_id = commit.step, commit.run_id
+        found = connection.execute(_STANDS, (run_id, commit.epoch)).fetchone()
+        after = (step.outcome, commit.state)
+        if found is None or not connection.execute(_BRANCH_ON, (*after, run_id, step.branch, step.seq)).rowcount:
+            raise RunFenced(run_id, step.seq)
+        connection.execute(_MOVED, (commit.usage, now, run_id))
+        _write_step(connection, commit)
+        return committed(commit.status, asked=bool(found[1]))
 
     def journal(
         self, connection: sqlite3.Connection, now: float, run_id: str, epoch: int, record: JournalRecord
     ) -> tuple[None, Change]:
         found = connection.execute(_STANDS, (run_id, epoch)).fetchone()
-        if found is None or (record.branch == ROOT and found[0] != record.seq):
+        if found is None or not _is_at(connection, run_id, record, found[0]):
             raise RunFenced(run_id, record.seq)
         connection.execute(INSERT_JOURNAL, (run_id, *journal_values(record)))
         return None, None
@@ -196,3 +222,24 @@ class Writes:
         if run is None:
             raise RunNotFound(run_id, self.place)
         return run
+
+
+def _write_step(connection: sqlite3.Connection, commit: Commit) -> None:
+    step, run_id = commit.step, commit.run_id
+    connection.execute(INSERT_STEP, (run_id, *step_values(step)))
+    if commit.journaled:
+        connection.execute(_DROP_JOURNAL, (run_id, step.branch, step.seq))
+    if commit.told:
+        connection.execute(_DROP_TEXT, (run_id, step.branch, step.seq))
+    if commit.closes:
+        for statement in _CLOSE:
+            connection.execute(statement, (run_id, commit.below, commit.below))
+    if commit.opens:
+        connection.executemany(INSERT_BRANCH, [(run_id, *branch_values(branch)) for branch in commit.opens])
+
+
+def _is_at(connection: sqlite3.Connection, run_id: str, record: JournalRecord, root: int) -> bool:
+    """Whether the step of the record is the one that is pending on its branch."""
+    if record.branch == ROOT:
+        return record.seq == root
+    return connection.execute(_AT_BRANCH, (run_id, record.branch, record.seq)).fetchone() is not None

@@ -18,9 +18,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from agentgraph.exceptions import UserError
+from agentgraph.graph.lineage import committed_before
 from agentgraph.graph.questions import Question
 from agentgraph.graph.store import (
     ROOT,
+    BranchRecord,
     JournalKind,
     JournalRecord,
     RunFilter,
@@ -91,14 +93,20 @@ class _File:
 
 
 async def _read(store: RunReader, run_id: str) -> StoredRun:
-    # The journal first: a row that the run has left behind meanwhile is told by its step, a missing one by nothing.
-    calls = await store.calls(run_id)
-    run = await store.load(run_id)
+    while True:
+        # The journal first: a row that the run has left behind meanwhile is told by its step, a missing one by nothing.
+        calls = await store.calls(run_id)
+        branches = await store.branches(run_id)
+        run = await store.load(run_id)
+        if all(branch.branch.startswith(f"{run.seq - 1}:") for branch in branches):
+            break  # else it has gone on meanwhile, past the fork that these belong to
     steps = await store.steps(run_id)
+    at = {ROOT: run.seq, **{branch.branch: branch.seq for branch in branches}}
     return StoredRun(
         run=run,
-        steps=[step for step in steps if step.branch != ROOT or step.seq < run.seq],
-        calls=[call for call in calls if call.branch != ROOT or call.seq == run.seq],
+        steps=committed_before(at, steps),
+        calls=[call for call in calls if call.seq == at.get(call.branch)],
+        branches=branches,
     )
 
 
@@ -116,10 +124,11 @@ def _plain(stored: StoredRun) -> dict[str, object]:
         "run": _fields(replace(stored.run, owner=None, lease_until=0.0)),
         "steps": [_fields(step) for step in stored.steps],
         "calls": [_fields(call) for call in stored.calls],
+        **({"branches": [_fields(branch) for branch in stored.branches]} if stored.branches else {}),
     }
 
 
-def _fields(record: RunRecord | StepRecord | JournalRecord) -> dict[str, object]:
+def _fields(record: RunRecord | StepRecord | JournalRecord | BranchRecord) -> dict[str, object]:
     values = {each.name: getattr(record, each.name) for each in fields(record)}
     return {name: _text(value) if isinstance(value, bytes) else value for name, value in values.items()}
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from pydantic_core import from_json
 
-from agentgraph.graph.store import EventRecord, JournalKind, JournalRecord, RunRecord, StepRecord
+from agentgraph.graph.store import BranchRecord, EventRecord, JournalKind, JournalRecord, RunRecord, StepRecord
 
-from .envelopes import Envelope, from_text, place_of_call, place_of_event, place_of_step
+from .envelopes import Envelope, from_text, place_of_branch, place_of_call, place_of_event, place_of_step
 from .sealing import TEXT
 
 __all__ = ["Unsealer"]
@@ -43,6 +43,10 @@ class Unsealer:
             value = _sealed_in(value)
         digest, _, value = self.envelope.open(value, *place_of_call(run_id, row, row.kind)).partition(b"\n")
         return replace(row, digest=digest.decode(), value=value)
+
+    def branch(self, run_id: str, branch: BranchRecord) -> BranchRecord:
+        place = place_of_branch(run_id, branch.branch, branch.seq)
+        return replace(branch, state=self.envelope.open(branch.state, *place))
 
     def event(self, run_id: str, event: EventRecord) -> EventRecord:
         return replace(event, body=self.envelope.open(event.body, *place_of_event(run_id, event)))

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from agentgraph.exceptions import StoreError
 from agentgraph.graph import (
     Alarm,
+    BranchRecord,
     Changes,
     Commit,
     EventRecord,
@@ -125,6 +126,9 @@ class Interrupting:
 
     def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
         self.store.tell(run_id, epoch, event)
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        return await self.store.branches(run_id)
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         return await self.store.list(which)

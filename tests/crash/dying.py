@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from agentgraph.graph import (
     Alarm,
+    BranchRecord,
     Changes,
     Commit,
     EventRecord,
@@ -88,6 +89,9 @@ class DyingStore:
 
     def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
         self._inner.tell(run_id, epoch, event)
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        return await self._inner.branches(run_id)
 
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         return await self._inner.list(which)

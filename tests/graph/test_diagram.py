@@ -72,9 +72,9 @@ def test_a_node_that_may_lead_anywhere() -> None:
     code = Graph(nodes=[Free, Two]).mermaid_code()
     assert code.splitlines()[1:3] == ["  Free --> Free", "  Free --> Two: mostly"]
     assert dict(Graph(nodes=[Free, Two]).to_networkx().edges) == {
-        ("Free", "Free"): {"label": None},
-        ("Free", "Two"): {"label": "mostly"},
-        ("Two", "End"): {"label": "done"},
+        ("Free", "Free"): {"label": None, "kind": "next"},
+        ("Free", "Two"): {"label": "mostly", "kind": "next"},
+        ("Two", "End"): {"label": "done", "kind": "next"},
     }
 
 

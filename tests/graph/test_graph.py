@@ -74,7 +74,7 @@ class TestProblems:
             "Handmade.run may return int, which is neither a node nor an End",
             "End may return Leave, which is not in the graph",
             "Handmade may return Missing, which is not in the graph",
-            "End is the name of the end; call the node otherwise",
+            "End is a name of the engine's own; call the node otherwise",
             "Handmade is not a dataclass, so its fields cannot be known",
             "Spin can never reach an End",
         )

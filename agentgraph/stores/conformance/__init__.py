@@ -15,12 +15,16 @@ from __future__ import annotations
 import pytest
 
 # Before the parts are imported, so that an assert which fails shows its values.
-_PARTS = ("answers", "care", "claims", "events", "journals", "lists", "origins", "owners", "signals", "steps")
+_PARTS = (
+    *("answers", "branches", "care", "claims", "events", "journals"),
+    *("lists", "origins", "owners", "signals", "steps"),
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from agentgraph.stores.samples import HandClock  # noqa: E402 - see above
 
 from .answers import Answers, Sleeping  # noqa: E402
+from .branches import Branching  # noqa: E402
 from .care import Deleting, Inserting  # noqa: E402
 from .claims import Claims  # noqa: E402
 from .events import Events, SharedEvents  # noqa: E402
@@ -36,7 +40,20 @@ __all__ = ["HandClock", "MakeStore", "SharedStoreConformance", "StoreConformance
 
 
 class StoreConformance(
-    Steps, Claims, Journals, Cancels, Signals, Answers, Sleeping, Forks, Turns, Lists, Deleting, Inserting, Events
+    Steps,
+    Branching,
+    Claims,
+    Journals,
+    Cancels,
+    Signals,
+    Answers,
+    Sleeping,
+    Forks,
+    Turns,
+    Lists,
+    Deleting,
+    Inserting,
+    Events,
 ):
     """What every store does. Inherit it, and give the class a fixture `make_store` that returns a `MakeStore`."""
 

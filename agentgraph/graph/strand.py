@@ -1,0 +1,175 @@
+"""One branch of a run as this process walks it, the root among them: a node takes its turn, its step is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Generic
+
+from typing_extensions import TypeIs, TypeVar
+
+from agentgraph.exceptions import GraphRuntimeError
+
+from .appended import AppendedList
+from .blueprint import Blueprint
+from .checks import END, JOIN
+from .codec import Node
+from .context import GraphRunContext
+from .events import StepEnded, StepStarted
+from .frontier import Frontier, Outcome
+from .journal import Journal
+from .lifecycle import Status
+from .live import Live
+from .node import BaseNode, BranchError, End, Join, is_fork
+from .recorder import Recorder, Turn
+from .stated import copied
+from .store import ROOT, JournalRecord
+
+__all__ = ["Strand", "id_of", "is_node"]
+
+StateT = TypeVar("StateT", default=None)
+DepsT = TypeVar("DepsT", default=None)
+ResultT = TypeVar("ResultT", default=None)
+
+
+@dataclass
+class Strand(Generic[StateT, DepsT, ResultT]):
+    """Not shared between tasks."""
+
+    graph: Blueprint[StateT, DepsT, ResultT]
+    ctx: GraphRunContext[StateT, DepsT]
+    frontier: Frontier
+    """Of the whole run."""
+    recorder: Recorder | None = None
+    """Likewise."""
+    path: str = ROOT
+    status: Status = Status.RUNNING
+    """What the last step made of the run."""
+
+    @property
+    def pending(self) -> Outcome:
+        """What comes next."""
+        return self.frontier.pending(self.path).outcome
+
+    async def take_turn(self, node: BaseNode[StateT, DepsT, ResultT]) -> Outcome:
+        """Run the pending node and commit its step.
+
+        Raises:
+            GraphRuntimeError: it led where it may not.
+            RunFenced, StoreError: nothing was written.
+            RunCancelled, DeadlineExceeded: that stopped it.
+        """
+        ctx = self.ctx
+        if ctx.outlet.observers:
+            ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id(), self.path))
+        started = ctx.clock.now() if self.recorder else None
+        stop = ctx.interruption
+        if stop.covered:
+            stop.check(ctx.seq)
+            outcome = await node.run(ctx)
+        else:
+            with stop.covering(ctx.seq):
+                outcome = await node.run(ctx)
+        self._check_outcome(node, outcome)
+        if self.recorder is not None and started is not None:
+            await self._commit(self.recorder, Turn(ctx.seq, node, outcome, started, ctx.clock.now(), self.path))
+        elif isinstance(outcome, End):
+            self.status = Status.SUCCEEDED
+        self._move_on(outcome)
+        if ctx.outlet.observers:
+            ctx.outlet.tell(StepEnded(ctx.run_id, ctx.seq - 1, node.get_node_id(), id_of(outcome), self.path))
+        return outcome
+
+    async def lead_to(self, outcome: Outcome, status: Status | None = None, *, edited: bool = False) -> None:
+        """Commit a step whose turn was not taken, or not to its end; the run becomes `status` by it.
+
+        `edited`: what was pending is replaced, nothing of it has run.
+
+        Raises:
+            RunFenced, StoreError: nothing was written.
+        """
+        pending = self.pending
+        if self.recorder is not None:
+            now = self.ctx.clock.now()
+            ran = None if edited or not is_node(pending) else pending
+            await self._commit(self.recorder, Turn(self.ctx.seq, ran, outcome, now, now, self.path), status)
+        self._move_on(outcome)
+
+    def open(self, path: str) -> Strand[StateT, DepsT, ResultT]:
+        """A branch of the fork at which this one stands, with a copy of the state as it is here."""
+        lists = self.graph.appended_fields
+        state = copied(self.ctx.state, lists)
+        if self.recorder is not None:
+            for name in lists:
+                stored: AppendedList[Any] = getattr(state, name)
+                stored.mark_stored()
+            position = int(path.rpartition(":")[2])
+            self.recorder.ledgers[path] = self.recorder.ledgers[self.path].branch(position, state)
+        return self.branch(path, state, 0)
+
+    def branch(
+        self, path: str, state: StateT, seq: int, rows: Iterable[JournalRecord] = ()
+    ) -> Strand[StateT, DepsT, ResultT]:
+        """The same of a branch that stands before step `seq`, of which `rows` are known."""
+        journal = Journal(None if self.recorder is None else self.recorder.write_journal, self.ctx.run_id)
+        journal.begin(seq, rows, path)
+        ctx = replace(self.ctx, state=state, seq=seq, branch=path, journal=journal, live=Live(), failure=None)
+        return Strand(self.graph, ctx, self.frontier, self.recorder, path)
+
+    async def _commit(self, recorder: Recorder, turn: Turn, status: Status | None = None) -> None:
+        pending = self.frontier.pending(self.path)
+        turn = replace(turn, closes=True) if pending.joined or is_fork(pending.outcome) else turn
+        journaled, told = self.ctx.journal.written, self.ctx.live.told(turn.seq, self.ctx.attempt)
+        self.status = await recorder.commit(turn, self.ctx.state, journaled=journaled, told=told, status=status)
+
+    def _move_on(self, outcome: Outcome) -> None:
+        self.frontier.after(self.path, outcome)
+        self.ctx.seq += 1
+        self.ctx.attempt = 1
+        self.ctx.journal.begin(self.ctx.seq, branch=self.path)
+
+    def _check_outcome(self, node: Node, outcome: Outcome) -> None:
+        definition = self.graph.definition_of(node)
+        match outcome:
+            case _ if is_fork(outcome):
+                allowed, what = definition.forks_into(outcome), id_of(outcome)
+            case _ if is_node(outcome):
+                self.graph.definition_of(outcome)
+                allowed, what = definition.leads_to(outcome), outcome.get_node_id()
+            case End():
+                allowed, what = definition.end is not None and self.path == ROOT, END
+            case Join():
+                allowed, what = bool(definition.joins) and self.path != ROOT, JOIN
+            case _:
+                allowed, what = False, f"{type(outcome).__name__}, neither a node nor an End"
+        if not allowed:
+            reason = self._why(outcome) or "which its return annotation does not name"
+            message = f"{definition.node_id}.run returned {what}, {reason}"
+            raise GraphRuntimeError(message)
+
+    def _why(self, outcome: Outcome) -> str | None:
+        if self.path == ROOT and isinstance(outcome, Join):
+            return "and there is no fork whose branch it could end: a run ends with an End"
+        if self.path != ROOT and isinstance(outcome, End):
+            return f"inside branch {self.path}: a branch ends with a Join"
+        return None
+
+
+def id_of(outcome: Outcome) -> str:
+    """What an outcome is called in events and errors."""
+    match outcome:
+        case End():
+            return END
+        case Join():
+            return JOIN
+        case BranchError():
+            return outcome.type
+        case _ if is_fork(outcome):
+            return f"Fork to {outcome.join.get_node_id()}"
+        case _:
+            return outcome.get_node_id()
+
+
+def is_node(value: object) -> TypeIs[Node]:
+    """Whether it is a node that takes a turn, or a fork."""
+    return isinstance(value, BaseNode)
