@@ -9,7 +9,7 @@ from functools import cached_property
 from types import FrameType, NoneType
 from typing import Any, Generic, Union, cast
 
-from typing_extensions import TypeIs, TypeVar
+from typing_extensions import TypeVar
 
 from agentgraph.exceptions import GraphRuntimeError, GraphSetupError, UserError
 
@@ -171,10 +171,6 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
             if len(arguments) > position and not isinstance(arguments[position], TypeVar):
                 return arguments[position]
         return missing
-
-
-def _is_node(value: object) -> TypeIs[BaseNode[Any, Any, Any]]:
-    return isinstance(value, BaseNode)
 
 
 def _no_usage(_: object) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from agentgraph.exceptions import UserError
 
 from .definition import NodeDefinition
+from .fork_checks import regions
 from .lifecycle import LIFECYCLE
 from .node import BaseNode, Edge
 
@@ -63,7 +64,9 @@ class Diagram:
         lines += [f"  [*] --> {node_id}" for node_id in self._ids(options.get("start_node"))]
         for definition in self.definitions.values():
             lines += self._edges(definition)
+            lines += self._forks(definition)
             lines += self._note(definition)
+        lines += self._joins()
         highlighted = self._ids(options.get("highlighted_nodes"))
         if highlighted:
             lines += ["", f"classDef highlighted {options.get('highlight_css', HIGHLIGHT)}"]
@@ -84,8 +87,28 @@ class Diagram:
         if definition.end is not None:
             arrows.append(("[*]", definition.end))
         for target, edge in arrows:
-            label = f": {edge.label}" if edge.label and self.options.get("edge_labels", True) else ""
-            yield f"  {definition.node_id} --> {target}{label}"
+            yield f"  {definition.node_id} --> {target}{self._label(edge)}"
+
+    def _forks(self, definition: NodeDefinition) -> Iterable[str]:
+        for number, fork in enumerate(definition.forks, start=1):
+            bar = f"{definition.node_id}__fork{number if number > 1 else ''}"
+            yield f"  state {bar} <<fork>>"
+            yield f"  {definition.node_id} --> {bar}{self._label(fork.edge)}"
+            yield from (f"  {bar} --> {target}" for target in fork.branches)
+
+    def _joins(self) -> Iterable[str]:
+        """A bar before each node that takes values, and the ways to it."""
+        joining: dict[str, dict[str, None]] = {}
+        for region in regions(self.definitions):
+            ends = dict.fromkeys(node_id for node_id in region.nodes if self.definitions[node_id].joins)
+            joining[region.fork.join] = joining.get(region.fork.join, {}) | ends
+        for join, ends in joining.items():
+            yield f"  state {join}__join <<join>>"
+            yield from (f"  {node_id} --> {join}__join" for node_id in ends)
+            yield f"  {join}__join --> {join}"
+
+    def _label(self, edge: Edge) -> str:
+        return f": {edge.label}" if edge.label and self.options.get("edge_labels", True) else ""
 
     def _note(self, definition: NodeDefinition) -> Iterable[str]:
         note = definition.node.get_note() if self.options.get("notes", True) else None

@@ -116,6 +116,7 @@ class RunReader(Protocol):
 
     def changes(self, run_id: str) -> AbstractAsyncContextManager[Changes]:
         """Follow a run while the block lasts: who enters the block, then reads, then waits, misses nothing."""
+        ...
 
     async def branches(self, run_id: str) -> list[BranchRecord]:
         """The branches that a run stands at, inner ones too, by their paths; none outside of a fork."""

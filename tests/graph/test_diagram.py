@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import pytest
 
 from agentgraph.exceptions import UserError
-from agentgraph.graph import BaseNode, Edge, End, Graph, GraphRunContext
+from agentgraph.graph import BaseNode, Edge, End, Fork, Graph, GraphRunContext, Join
 from agentgraph.graph.diagram import lifecycle_code
 
 Ctx = GraphRunContext[None, None]
@@ -40,6 +40,32 @@ class Free(BaseNode[None, None, int]):
         return Two()
 
 
+@dataclass
+class Divide(BaseNode[None, None, int]):
+    async def run(self, ctx: Ctx) -> Annotated[Fork[Left | Right, Gather], Edge(label="both")] | Fork[Left, Gather]:
+        return Fork([Left(), Right()], join=Gather)
+
+
+@dataclass
+class Left(BaseNode):
+    async def run(self, ctx: Ctx) -> Right | Join[int]:
+        return Join(1)
+
+
+@dataclass
+class Right(BaseNode):
+    async def run(self, ctx: Ctx) -> Join[int]:
+        return Join(2)
+
+
+@dataclass
+class Gather(BaseNode[None, None, int]):
+    values: list[int]
+
+    async def run(self, ctx: Ctx) -> End[int]:
+        return End(sum(self.values))
+
+
 graph = Graph(nodes=[One, Two])
 NOTE = ["  note right of One", "    Goes either way.", "", "    Or stays.", "  end note"]
 PLAIN = ["stateDiagram-v2", "  One --> Two: on", "  One --> One", *NOTE, "  Two --> [*]: done"]
@@ -52,6 +78,25 @@ def test_edges_labels_and_notes() -> None:
 def test_without_labels_and_notes() -> None:
     code = graph.mermaid_code(edge_labels=False, notes=False)
     assert code.splitlines() == ["stateDiagram-v2", "  One --> Two", "  One --> One", "  Two --> [*]"]
+
+
+def test_forks_and_joins_are_bars() -> None:
+    code = Graph(nodes=(Divide, Left, Right, Gather)).mermaid_code()
+    assert [line.strip() for line in code.splitlines()[1:]] == [
+        "state Divide__fork <<fork>>",
+        "Divide --> Divide__fork: both",
+        "Divide__fork --> Left",
+        "Divide__fork --> Right",
+        "state Divide__fork2 <<fork>>",
+        "Divide --> Divide__fork2",
+        "Divide__fork2 --> Left",
+        "Left --> Right",
+        "Gather --> [*]",
+        "state Gather__join <<join>>",
+        "Left --> Gather__join",
+        "Right --> Gather__join",
+        "Gather__join --> Gather",
+    ]
 
 
 def test_title_direction_and_start() -> None:

@@ -167,6 +167,7 @@ def test_every_payload_of_a_record_is_known_here() -> None:
     }
     sealed = {"RunRecord": {"state", "options"}, "NewRun": {"state", "options"}, "Commit": {"state"}}
     sealed |= {"StepRecord": {"body", "state"}, "JournalRecord": {"value"}, "EventRecord": {"body"}}
+    sealed |= {"BranchRecord": {"state"}}
     assert {name: names - {"usage"} for name, names in found.items() if names} == sealed
 
 
