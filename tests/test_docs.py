@@ -21,6 +21,8 @@ from agentgraph import exceptions
 from agentgraph.agent import AgentOptions, Overrides, RunOptions
 from agentgraph.agent.functions import AgentToolOptions
 from agentgraph.graph import DiagramOptions, GraphRunOptions
+from agentgraph.models.names import protocols
+from agentgraph.providers.registry import PROVIDERS
 from agentgraph.providers.services import SERVICES
 from agentgraph.settings import DownloadSettings, ModelSettings
 from agentgraph.testing import ReplayOptions
@@ -141,6 +143,15 @@ def test_the_page_of_models_lists_every_service_and_its_variables() -> None:
     assert {name: (key, not optional, address or None) for name, key, optional, address in rows} == {
         name: (service.key, service.key_required, service.base_url_variable) for name, service in SERVICES.items()
     }
+
+
+def test_every_protocol_and_provider_has_its_place() -> None:
+    known = {each for page in PAGES for each in identifiers(page)}
+    page = (DOCS / "models.md").read_text(encoding="utf-8")
+    models = {f"models.{entry.replace(':', '.')}" for entry in protocols().values()}
+    providers = {f"providers.{entry.replace(':', '.')}" for entry in PROVIDERS.values()}
+    assert {f"agentgraph.{name}" for name in models | providers} <= known
+    assert [name for name in models if f"[`{name}`]" not in page] == []
 
 
 def test_the_page_of_errors_draws_the_whole_tree() -> None:

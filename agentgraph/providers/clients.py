@@ -8,6 +8,7 @@ whose `finally` closes it. Only a loop that is dropped without this courtesy lea
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import suppress
@@ -47,6 +48,7 @@ class HeaderAuth(httpx.Auth):
 
     def __init__(self, headers: Mapping[str, SecretStr]) -> None:
         self._headers = headers
+        _silence_hpack()
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the headers; nothing is negotiated."""
@@ -54,6 +56,13 @@ class HeaderAuth(httpx.Auth):
             if key not in request.headers:
                 request.headers[key] = value.get_secret_value()
         yield request
+
+
+@cache
+def _silence_hpack() -> None:
+    """Keep keys out of the logs of HTTP/2: hpack writes every header there, as it is or packed."""
+    for name in ("hpack.hpack", "hpack.table"):
+        logging.getLogger(name).addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
 def cached_async_http_client(*, provider: str = "", timeout: float = 600, connect: float = 5) -> AsyncClient:

@@ -123,6 +123,6 @@ def is_signed(received: Received, secret: str, region: str) -> bool:
     return scope == [region, "bedrock", "aws4_request"] and fields["Signature"] == wanted
 
 
-def whole_frames(whole: Mapping[str, Any]) -> list[bytes]:  # Any: JSON
-    """The frames of a reply as a stream."""
-    return [event_frame(event) for event in streamed(dict(whole))]
+def whole_frames(whole: Mapping[str, Any], size: int = 4) -> list[bytes]:  # Any: JSON
+    """The frames of a reply as a stream, its texts in pieces of this size."""
+    return [event_frame(event) for event in streamed(dict(whole), size)]

@@ -43,6 +43,11 @@ class Said:
     def text(self) -> str:
         return "".join(self.texts)
 
+    @property
+    def size(self) -> int:
+        """The characters that a piece has where all are alike."""
+        return max(map(len, self.texts), default=4)
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -142,7 +147,7 @@ def _anthropic() -> Protocol:
         lambda provider: AnthropicModel("claude-sonnet-4-5", provider=provider),
         AnthropicProvider,
         lambda said: json_reply(message(said)),
-        lambda said: event_reply(*anthropic_service.streamed(message(said)), done=False),
+        lambda said: event_reply(*anthropic_service.streamed(message(said), said.size), done=False),
         {"type": "message"},
         _event({"type": "error", "error": {"type": "overloaded_error", "message": "gone"}}),
         529,
@@ -230,7 +235,7 @@ def _bedrock() -> Protocol:
         lambda provider: BedrockConverseModel("amazon.nova-pro-v1:0", provider=provider),
         partial(BedrockProvider, region_name="eu-west-1"),
         lambda said: json_reply(whole(said)),
-        lambda said: bedrock_service.frames_reply(*bedrock_service.whole_frames(whole(said))),
+        lambda said: bedrock_service.frames_reply(*bedrock_service.whole_frames(whole(said), said.size)),
         {"output": {}},
         bedrock_service.exception_frame("throttlingException", "gone"),
         429,

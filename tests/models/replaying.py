@@ -1,4 +1,4 @@
-"""Plays recorded answers to the real clients, and cuts recorded streams anew."""
+"""Plays recorded answers to the real clients."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse, UserP
 from agentgraph.model import Model, ModelRequestParameters
 from agentgraph.models.sse import SSE, Event, Framing
 from agentgraph.usage import Usage
-from tests.models.recordings import JSON, agree, body_of, expected, records, summary
+from tests.models.recordings import JSON, agree, body_of, expected, summary
 
 PROMPT: list[ModelMessage] = [ModelRequest([UserPromptPart("Hello")])]
 ASK = ModelRequestParameters()
-SMALL = 3000
-"""Bytes up to which a stream is cut at every place."""
 
 MakeModel: TypeAlias = Callable[[JSON, httpx.AsyncClient], Model]
 """A model for a record, and a client that answers with what was recorded."""
@@ -88,17 +86,3 @@ async def events_of(*chunks: bytes, framing: Framing = SSE) -> list[Event]:
             yield chunk
 
     return [event async for event in framing.decode(source())]
-
-
-def streams(name: str) -> tuple[bytes, ...]:
-    """The event streams of a file of recordings."""
-    return tuple(bytes_of(record) for record in records(name) if "json" not in record["response"])
-
-
-async def check_cuts(name: str, framing: Framing = SSE) -> None:
-    """Small streams cut at every byte, and all of them byte by byte, hold the same events."""
-    for stream in streams(name):
-        whole = await events_of(stream, framing=framing)
-        assert await events_of(*(stream[i : i + 1] for i in range(len(stream))), framing=framing) == whole
-        for cut in range(1, len(stream)) if len(stream) < SMALL else ():
-            assert await events_of(stream[:cut], stream[cut:], framing=framing) == whole

@@ -1,10 +1,11 @@
-"""A program of its own, since what a process trusts is read once: an agent over https, and a download.
+"""A program of its own, since what a process trusts is read once: agents over https, and a download.
 
-Arguments: the service's URL. The certificates to trust are in `SSL_CERT_FILE`.
+Arguments: the service's URL. The certificates to trust are in `SSL_CERT_FILE`. All that is ever logged goes to stderr.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -13,9 +14,9 @@ import anyio
 
 from agentgraph import Agent, DownloadError, ImageUrl
 from agentgraph.models.downloads import download
-from agentgraph.models.openai import OpenAIModel
 from agentgraph.settings import DownloadSettings
 from tests.models.loops import QUESTION, weather
+from tests.models.protocols import PROTOCOLS
 
 LOCAL = DownloadSettings(allow_private=True)
 
@@ -29,10 +30,11 @@ async def here(host: str, port: int) -> Sequence[str]:
 
 
 async def ask(url: str) -> None:
-    agent = Agent(OpenAIModel("gpt-4o", api_key="sk-made-up", base_url=f"{url}/v1"), tools=[weather])
-    tell((await agent.run(QUESTION)).data)
-    async with agent.run_stream(QUESTION) as response:
-        tell(await response.get_data())
+    for protocol in PROTOCOLS:
+        agent = Agent(protocol.client(f"{url}/{protocol.name}"), tools=[weather])
+        tell((await agent.run(QUESTION)).data)
+        async with agent.run_stream(QUESTION) as response:
+            tell(await response.get_data())
 
 
 async def fetch(url: str) -> None:
@@ -44,6 +46,7 @@ async def fetch(url: str) -> None:
         tell(error.reason)
 
 
+logging.basicConfig(level=logging.DEBUG)
 for backend in ("asyncio", "trio"):
     anyio.run(ask, sys.argv[1], backend=backend)
 anyio.run(fetch, sys.argv[1])

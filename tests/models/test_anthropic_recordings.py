@@ -8,7 +8,7 @@ import pytest
 from agentgraph.models.anthropic import AnthropicModel
 from agentgraph.providers.anthropic import AnthropicProvider
 from tests.models.recordings import JSON, records
-from tests.models.replaying import check, check_cuts
+from tests.models.replaying import check
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,3 @@ def model(record: JSON, client: httpx.AsyncClient) -> AnthropicModel:
 
 async def test_every_recorded_message_is_read_as_expected() -> None:
     await check(records("anthropic"), model, {})
-
-
-async def test_a_stream_cut_at_any_byte_holds_the_same_events() -> None:
-    await check_cuts("anthropic")

@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from agentgraph.models.bedrock import BedrockConverseModel
-from agentgraph.models.bedrock_frames import FRAMES
 from agentgraph.providers.bedrock import BedrockProvider
 from tests.models.recordings import JSON, records
-from tests.models.replaying import check, check_cuts
+from tests.models.replaying import check
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +22,3 @@ def model(record: JSON, client: httpx.AsyncClient) -> BedrockConverseModel:
 
 async def test_every_recorded_exchange_is_read_as_expected() -> None:
     await check(records("bedrock"), model, {})
-
-
-async def test_a_stream_cut_at_any_byte_holds_the_same_events() -> None:
-    await check_cuts("bedrock", FRAMES)

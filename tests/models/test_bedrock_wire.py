@@ -69,7 +69,7 @@ def adapted(name: str, reference: JSON) -> JSON:
 @pytest.mark.parametrize("provider", ["bedrock", "bedrock_nova"])
 def test_requests_are_those_of_the_reference_client(provider: str) -> None:
     known = references(provider)
-    # A URL is not the service's to fetch: that client downloads it. Whose thought it is makes a difference: see below.
+    # A URL is not the service's to fetch: see test_wire_heads.py. Whose thought it is makes a difference: see below.
     for name in (conversations().keys() & known.keys()) - {"image_url", "thinking_replay"}:
         row = known[name]
         assert ours(conversations()[name], row["model"]) == adapted(name, row["request"]["json"]), name

@@ -8,7 +8,7 @@ import pytest
 from agentgraph.models.gemini import GeminiModel
 from agentgraph.providers import Provider
 from tests.models.recordings import JSON, records
-from tests.models.replaying import check, check_cuts
+from tests.models.replaying import check
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,3 @@ def model(record: JSON, client: httpx.AsyncClient) -> GeminiModel:
 
 async def test_every_recorded_exchange_is_read_as_expected() -> None:
     await check(records("google"), model, {})
-
-
-async def test_a_stream_cut_at_any_byte_holds_the_same_events() -> None:
-    await check_cuts("google")

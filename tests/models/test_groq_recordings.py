@@ -8,7 +8,7 @@ import pytest
 from agentgraph.models.groq import GroqModel
 from agentgraph.providers.groq import GroqProvider
 from tests.models.recordings import JSON, records
-from tests.models.replaying import check, check_cuts
+from tests.models.replaying import check
 
 # Where our reading differs from `expected`, and why.
 ARGUED = {
@@ -25,8 +25,3 @@ def model(record: JSON, client: httpx.AsyncClient) -> GroqModel:
 @pytest.mark.anyio
 async def test_every_recorded_exchange_is_read_as_expected() -> None:
     await check(records("groq"), model, ARGUED)
-
-
-@pytest.mark.anyio
-async def test_a_stream_cut_at_any_byte_holds_the_same_events() -> None:
-    await check_cuts("groq")

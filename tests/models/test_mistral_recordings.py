@@ -8,7 +8,7 @@ import pytest
 from agentgraph.models.mistral import MistralModel
 from agentgraph.providers.mistral import MistralProvider
 from tests.models.recordings import JSON, records
-from tests.models.replaying import check, check_cuts
+from tests.models.replaying import check
 
 
 def model(record: JSON, client: httpx.AsyncClient) -> MistralModel:
@@ -19,8 +19,3 @@ def model(record: JSON, client: httpx.AsyncClient) -> MistralModel:
 @pytest.mark.anyio
 async def test_every_recorded_exchange_is_read_as_expected() -> None:
     await check(records("mistral"), model, {})
-
-
-@pytest.mark.anyio
-async def test_a_stream_cut_at_any_byte_holds_the_same_events() -> None:
-    await check_cuts("mistral")

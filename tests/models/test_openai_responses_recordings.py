@@ -8,7 +8,7 @@ import pytest
 from agentgraph.models.openai_responses import OpenAIResponsesModel
 from agentgraph.providers.openai import OpenAIProvider
 from tests.models.recordings import JSON, records
-from tests.models.replaying import check, check_cuts
+from tests.models.replaying import check
 
 # Where our reading differs from `expected`, and why.
 ARGUED = {
@@ -34,8 +34,3 @@ async def test_every_recorded_exchange_is_read_as_expected() -> None:
 async def test_every_recorded_dialect_is_read_as_expected() -> None:
     chosen = [record for record in records("compat") if record["provider"].endswith("_responses")]
     await check(chosen, model, ARGUED)
-
-
-@pytest.mark.anyio
-async def test_a_stream_cut_at_any_byte_holds_the_same_events() -> None:
-    await check_cuts("openai_responses")
