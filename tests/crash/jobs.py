@@ -77,6 +77,8 @@ class Job:
     lease: float = NO_LEASE_HELPS
     exits: bool = False
     """End the interpreter in good order, at six times the cost, instead of vanishing when all is said."""
+    room: int | None = None
+    """Bytes by which the files of the store may grow."""
     crowd: bool = False
     """Have many processes resume many runs at once, whatever the door."""
     sigterm_exits: bool = False
@@ -122,6 +124,8 @@ class Said:
     """The run ended, with this history, usage and result."""
     raised: str | None = None
     """The run raised an exception of this type."""
+    why: str = ""
+    """What that exception says."""
     writes: int = 0
     """How many writes the store took from it."""
     exit: int | None = None

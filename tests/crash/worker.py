@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import select
 import signal
 import sys
@@ -103,11 +104,14 @@ def run_child(job: Job) -> None:
     if job.crowd:
         crowd(job, open_kept)
         return
-    store = DyingStore(open_kept(job), job.told)
+    kept = open_kept(job)
+    if job.room is not None:
+        fill_the_disk(job, job.room)
+    store = DyingStore(kept, job.told)
     try:
         ending = DOORS[job.door](Place(job, store))
     except BaseException as error:  # noqa: BLE001 - the worker reports whatever the run raises, interrupts included
-        say(Said(pid=os.getpid(), raised=type(error).__name__, writes=store.writes))
+        say(Said(pid=os.getpid(), raised=type(error).__name__, why=str(error), writes=store.writes))
     else:
         say(Said(pid=os.getpid(), ended=ending, writes=store.writes))
 
@@ -116,6 +120,12 @@ def open_kept(job: Job) -> Store:
     if job.schema:
         return PostgresStore(job.server, schema=job.schema, lease=job.lease)
     return SQLiteStore(job.store, lease=job.lease)
+
+
+def fill_the_disk(job: Job, room: int) -> None:
+    """Let no file grow much: what writes more gets an error, as from a disk that is full."""
+    limit = max(path.stat().st_size for path in job.folder.iterdir() if path.is_file()) + room
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
 
 def _exit(number: int, frame: FrameType | None) -> None:

@@ -1,15 +1,13 @@
-"""Connections that are lost at any moment, and a server that goes away: nothing is lost, nothing is done twice."""
+"""Connections that are lost at any moment: nothing is lost, nothing is done twice."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 import psycopg
 import pytest
 
@@ -18,7 +16,6 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import JournalKind, JournalRecord, NewRun, RunFilter, StoredRun
 from agentgraph.stores import PostgresStore
 from agentgraph.stores.samples import HandClock, call, commit, new_run, next_commit, settlement
-from tests.postgres_server import PostgresServer, fresh_schema
 from tests.stores.places import DatabasePlace
 from tests.stores.proxy import Proxy
 
@@ -344,60 +341,3 @@ async def test_a_connection_that_an_administrator_ends_is_replaced(
         )
     assert await database.commit(next_commit(run)) is Status.RUNNING
     assert (await database.load("r")).seq == 1
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """One that may be stopped."""
-    made = PostgresServer()
-    yield made
-    made.remove()
-
-
-@pytest.mark.parametrize("how", ["stop", "crash"])
-async def test_a_server_that_restarts_is_waited_for(server: PostgresServer, how: str) -> None:
-    store = PostgresStore(server.url, schema=fresh_schema(), patience=60)
-    committed: dict[str, int] = {}
-    ending = threading.Event()
-
-    async def work(run_id: str) -> None:
-        run = await store.create(new_run(run_id))
-        while not ending.is_set():
-            await store.journal(run_id, run.epoch, call(run.seq))
-            await store.commit(next_commit(run, journaled=True))
-            run = await store.load(run_id)
-            committed[run_id] = run.seq
-
-    async def until(steps: int) -> None:
-        while len(committed) < 4 or min(committed.values()) < steps:
-            await anyio.lowlevel.checkpoint()
-
-    async with anyio.create_task_group() as group:
-        for n in range(4):
-            group.start_soon(work, f"r{n}")
-        await until(3)
-        await anyio.to_thread.run_sync(server.stop if how == "stop" else server.crash)
-        await anyio.to_thread.run_sync(server.start)
-        await until(max(committed.values()) + 3)
-        ending.set()
-    for run_id, seq in committed.items():
-        assert [step.seq for step in await store.steps(run_id)] == list(range(-1, seq))
-        assert await store.calls(run_id) == []
-    await store.aclose()
-
-
-async def test_a_store_works_again_when_its_server_does(server: PostgresServer) -> None:
-    store = PostgresStore(server.url, schema=fresh_schema(), patience=0)
-    run = await store.create(new_run())
-    await store.commit(next_commit(run))
-    await anyio.to_thread.run_sync(server.stop)
-    try:
-        with pytest.raises(StoreError, match=r"PostgreSQL database 'postgres' on .* cannot be written"):
-            await store.commit(commit("r", 1, 1))
-        with pytest.raises(StoreError, match="cannot be opened: it cannot be reached"):
-            PostgresStore(server.url)
-    finally:
-        await anyio.to_thread.run_sync(server.start)
-    assert await store.commit(commit("r", 1, 1)) is Status.RUNNING
-    assert [step.seq for step in await store.steps("r")] == [-1, 0, 1]
-    await store.aclose()

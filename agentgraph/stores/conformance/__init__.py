@@ -27,6 +27,7 @@ from .answers import Answers, Sleeping  # noqa: E402
 from .branches import Branching  # noqa: E402
 from .care import Deleting, Inserting  # noqa: E402
 from .claims import Claims  # noqa: E402
+from .clocks import Clocks, SharedClocks  # noqa: E402
 from .events import Events, SharedEvents  # noqa: E402
 from .journals import Cancels, Journals  # noqa: E402
 from .lists import Lists  # noqa: E402
@@ -54,9 +55,10 @@ class StoreConformance(
     Deleting,
     Inserting,
     Events,
+    Clocks,
 ):
     """What every store does. Inherit it, and give the class a fixture `make_store` that returns a `MakeStore`."""
 
 
-class SharedStoreConformance(StoreConformance, Owners, SharedEvents, SharedSignals):
+class SharedStoreConformance(StoreConformance, Owners, SharedClocks, SharedEvents, SharedSignals):
     """The same for a store whose place several processes share: `make_store` opens it twice, for two owners."""
