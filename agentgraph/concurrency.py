@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import math
 import os
+import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -12,12 +14,25 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
+from types import ModuleType
 from typing import Generic, ParamSpec, TypeVar
 
 import anyio
+from anyio import to_thread
 from anyio.from_thread import BlockingPortal
+from anyio.lowlevel import checkpoint
 
-__all__ = ["ThreadWaiter", "called_in_loop", "gather", "lone_error", "run_sync", "shielded", "woken_together"]
+__all__ = [
+    "ThreadWaiter",
+    "called_in_loop",
+    "gather",
+    "heed_cancel",
+    "in_thread",
+    "lone_error",
+    "run_sync",
+    "shielded",
+    "woken_together",
+]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -82,8 +97,8 @@ _shield: ContextVar[bool] = ContextVar("_shield", default=False)
 async def shielded(work: Awaitable[T]) -> T:
     """Await `work` to its end even if the caller is cancelled meanwhile; the caller then learns of it afterwards.
 
-    No cancel scope reaches inside. asyncio's own `Task.cancel` does: there it is a `ThreadWaiter` that holds it back,
-    which is where stores wait.
+    No cancel scope reaches inside. asyncio's own `Task.cancel` and trio's `KeyboardInterrupt` do: there it is a
+    `ThreadWaiter` that holds them back, which is where stores wait.
     """
     token, values = _shield.set(True), list[T]()
     try:
@@ -92,6 +107,33 @@ async def shielded(work: Awaitable[T]) -> T:
     finally:
         _shield.reset(token)
     return values[0]
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Call `function` in a worker thread and wait for its end; whoever cancels the caller is heard of afterwards.
+
+    Nothing can stop a thread. Where none is free yet, the wait for one is cancelled.
+    """
+    call = partial(to_thread.run_sync, function)
+    if _trio() is not None:
+        return await call()
+    ended = Future[T]()
+
+    async def work() -> None:
+        try:
+            ended.set_result(await call())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the caller is
+            ended.set_exception(error)
+
+    try:
+        async with anyio.create_task_group() as group:  # its end waits, although asyncio cancels the task
+            group.start_soon(work)
+    except asyncio.CancelledError as cancelled:
+        if not ended.done() or isinstance(ended.exception(), asyncio.CancelledError):
+            raise
+        if anyio.current_effective_deadline() > -math.inf:  # no scope did it, which would do so again
+            _cancel_again(cancelled)
+    return ended.result(0)
 
 
 class ThreadWaiter(Generic[T]):
@@ -116,7 +158,7 @@ class ThreadWaiter(Generic[T]):
     async def wait(self) -> T:
         """The value, as soon as it is there."""
         if _shield.get():
-            await _outlasting_asyncio(self._woken)
+            await _outlasting(self._woken)
         else:
             await self._woken.wait()
         if self._error is not None:
@@ -172,28 +214,63 @@ def _wake(call_soon: _CallSoon, events: Sequence[anyio.Event]) -> None:
         call_soon(wake)
 
 
-async def _outlasting_asyncio(event: anyio.Event) -> None:
-    """Wait inside a shield: the only cancellation that arrives is asyncio's own, which the task gets afterwards."""
-    cancelled: asyncio.CancelledError | None = None
+async def _outlasting(event: anyio.Event) -> None:
+    """Wait inside a shield: asyncio's own cancellation and trio's interrupt come in; the task gets them afterwards."""
+    trio = _trio()
+    arriving = asyncio.CancelledError if trio is None else KeyboardInterrupt
+    stopped: BaseException | None = None
     while not event.is_set():
         try:
             await event.wait()
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        task = asyncio.current_task()
-        assert task is not None  # nothing else can be cancelled
-        task.uncancel()  # asked once, it stays asked once: `asyncio.timeout` counts
-        task.cancel(*cancelled.args)
+        except arriving as error:
+            stopped = error
+    if trio is not None and stopped is not None:
+        trio.lowlevel.enable_ki_protection(_interrupt_again)()  # it is not raised here, but where the task waits next
+    elif stopped is not None:
+        _cancel_again(stopped)
+
+
+_held_back: ContextVar[bool] = ContextVar("_held_back", default=False)
+
+
+async def heed_cancel() -> None:
+    """Raise now what `shielded` or `in_thread` has held back: `asyncio.timeout` takes it for its own only inside."""
+    if _held_back.get():
+        _held_back.set(False)
+        await checkpoint()
+
+
+def _interrupt_again() -> None:
+    _held_back.set(True)
+    signal.raise_signal(signal.SIGINT)
+
+
+def _cancel_again(cancelled: BaseException) -> None:
+    """Let the running asyncio task meet a cancellation that was held back where it waits next."""
+    _held_back.set(True)
+    task = asyncio.current_task()
+    assert task is not None  # nothing else can be cancelled
+    task.uncancel()  # asked once, it stays asked once: `asyncio.timeout` counts
+    task.cancel(*cancelled.args)
+
+
+def _trio() -> ModuleType | None:
+    """trio, if that is what runs here."""
+    trio = sys.modules.get("trio")
+    with suppress(RuntimeError):
+        if trio is not None:
+            trio.lowlevel.current_trio_token()
+            return trio
+    return None
 
 
 def _call_soon() -> Callable[[Callable[[], None]], object]:
     """How another thread gets a function called in the running event loop."""
-    with suppress(KeyError, RuntimeError):  # trio is not loaded, or is not what runs here
-        trio = sys.modules["trio"]
-        call_soon: Callable[[Callable[[], None]], object] = trio.lowlevel.current_trio_token().run_sync_soon
-        return call_soon
-    return asyncio.get_running_loop().call_soon_threadsafe
+    trio = _trio()
+    if trio is None:
+        return asyncio.get_running_loop().call_soon_threadsafe
+    call_soon: Callable[[Callable[[], None]], object] = trio.lowlevel.current_trio_token().run_sync_soon
+    return call_soon
 
 
 # A sync call runs on the event loop of a portal's thread, which lives as long as the process so that connections are

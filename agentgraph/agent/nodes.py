@@ -84,13 +84,17 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
     def interrupted(
         self, ctx: AgentContext[DepsT]
     ) -> ModelRequestNode[DepsT, ResultT] | HandleResponseNode[DepsT, ResultT] | None:
-        """Keep the request and what has come of the reply: it was paid. One that is not whole is asked for again."""
+        """Keep the request and what has come of the reply: it was paid. One that is not whole is asked for again.
+
+        A request that has brought nothing is kept where it was cancelled: a next turn goes on from it.
+        """
         if self._turn.reply is not None:
             return HandleResponseNode(self._turn.reply)
-        partial = self._turn.partial()
-        if partial is None:
+        partial, history = self._turn.partial(), ctx.state.message_history
+        if partial is not None:
+            end_request(ctx, *partial)
+        elif ctx.failure is not None or not history or history[-1] is not self.request:
             return None
-        end_request(ctx, *partial)
         return ModelRequestNode(ModelRequest([]))
 
     @asynccontextmanager

@@ -9,9 +9,9 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, Generic, overload
 
-from anyio import to_thread
 from typing_extensions import TypeIs, TypeVar
 
+from agentgraph.concurrency import in_thread
 from agentgraph.context import RunContext
 
 from .signatures import takes_context
@@ -38,7 +38,7 @@ class Settled(Generic[R]):
         if self.is_async:
             value = self.function(*given, **kwargs)
         else:
-            (value,) = await to_thread.run_sync(self._boxed, given, kwargs)
+            (value,) = await in_thread(partial(self._boxed, given, kwargs))
         # A sync function may hand back an awaitable: a lambda or a decorator around an async one does.
         return await value if _is_awaitable(value) else value
 

@@ -55,7 +55,7 @@ class GraphRunContext(Generic[StateT, DepsT]):
     """What stops the run in the middle of a step."""
     live: Live = field(default_factory=Live, repr=False)
     failure: BaseException | None = field(default=None, repr=False)
-    """What a node raised outside of its turn, in a stream of its own: it fails the run; a caller's error cancels."""
+    """What fails the run: raised by a node, in its turn or in a stream of its own. A caller's error cancels it."""
 
     @overload
     async def once(self, key: str, fn: Callable[..., Awaitable[T]], *args: Any) -> T: ...

@@ -17,7 +17,7 @@ from typing import Generic
 from typing_extensions import TypeVar
 
 from agentgraph.clock import Clock, SystemClock
-from agentgraph.concurrency import called_in_loop
+from agentgraph.concurrency import called_in_loop, heed_cancel
 from agentgraph.exceptions import (
     AgentRunError,
     GraphRuntimeError,
@@ -156,6 +156,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
 
     async def _fail(self, error: Exception) -> None:
         """Give the run up as failed; what the pending node has done of its turn is kept as by a cancellation."""
+        self.ctx.failure = error
         if self.recorder is not None and self.ctx.interruption.forbids_writing:
             self.recorder.held = False
         where = f"run {self.ctx.run_id!r}, step {self.ctx.seq} ({id_of(self.pending)})"
@@ -253,6 +254,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             self.branches = None
         else:
             await self.root.take_turn(node)
+        await heed_cancel()
         return self.pending
 
     async def _replace(self, node: BaseNode[StateT, DepsT, ResultT]) -> None:

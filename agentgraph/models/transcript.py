@@ -8,6 +8,7 @@ up to the next reply, its calls are paired with the answers there, and then:
   time, in the call and in its answer.
 - An answer to no call becomes something the user says.
 - A reply that was interrupted is left out unless the user said something after it or answered one of its calls.
+- Thoughts that then end a reply are left out: services refuse what ends in them, and what they led to is gone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from agentgraph.messages import (
     ModelResponse,
     ModelResponsePart,
     RetryPromptPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
@@ -72,6 +74,10 @@ def _turn(messages: Sequence[ModelMessage], position: int, used: set[str]) -> li
     following = _answered(requests, settled)
     answered = {call for call in pairs if call is not None}
     parts = _parts(reply, {call: ids[call] for call in answered})
+    while (
+        (reply.state == "interrupted" or len(answered) < len(calls)) and parts and isinstance(parts[-1], ThinkingPart)
+    ):
+        del parts[-1]
     left_out = reply.state == "interrupted" and not answered and not any(map(_is_from_user, requests))
     return following if left_out or not parts else [replace(reply, parts=parts), *following]
 

@@ -23,7 +23,7 @@ from agentgraph.messages import (
 from agentgraph.models.function import AgentInfo, FunctionModel
 from agentgraph.models.transcript import transcript
 from agentgraph.usage import Usage
-from tests.agent.scripted import EventModel
+from tests.agent.scripted import EventModel, answers
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +70,10 @@ class Story:
         assert reply.state == "complete"
         assert result.usage().requests == 2  # both were paid
         assert transcript(self.asked[1]) == [request]  # what the service is sent
+
+
+def look() -> str:
+    return "a cat"
 
 
 Stop = Callable[[Story, StreamedRunResult[None, str]], Awaitable[None]]
@@ -253,9 +257,33 @@ async def test_a_request_that_brought_nothing_yet_is_made_anew() -> None:
     store = MemoryStore()
     agent = Agent(FunctionModel(reply), store=store)
     with anyio.CancelScope() as scope:
-        await agent.run("Go on", run_id="r")
-    result = await agent.run(resume="r")
+        await agent.run("Go on", run_id="r", conversation="c")
+    fork = await agent.fork("r")
+    result = await agent.run(resume=fork)
     assert (result.data, result.usage().requests, asked) == ("there", 1, [1, 1])
+    assert len(result.all_messages()) == 2
+    turn = await agent.run("Go on!", conversation="c")  # the model knows what it was asked before
+    assert [type(message) for message in turn.all_messages()] == [ModelRequest, ModelRequest, ModelResponse]
+
+
+async def test_what_tools_returned_is_known_after_the_next_request_was_cancelled() -> None:
+    asked: list[list[ModelMessage]] = []
+
+    async def reply(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        asked.append(list(messages))
+        if len(asked) == 1:
+            return ModelResponse([ToolCallPart("look", {}, "c1")])
+        if len(asked) == 2:
+            scope.cancel()
+            await anyio.sleep_forever()
+        return ModelResponse([TextPart("there")])
+
+    agent = Agent(FunctionModel(reply), store=MemoryStore())
+    agent.tool_plain(look)
+    with anyio.CancelScope() as scope:
+        await agent.run("Go on", conversation="c")
+    await agent.run("What did you see?", conversation="c")
+    assert [part.content for part in answers(asked[-1])] == ["a cat"]
 
 
 async def test_a_stream_that_brought_nothing_yet_is_asked_for_anew() -> None:

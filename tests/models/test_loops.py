@@ -10,6 +10,7 @@ import pytest
 
 from agentgraph import Agent
 from agentgraph.exceptions import UnexpectedModelBehavior
+from agentgraph.messages import ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from agentgraph.models.names import protocols
 from tests.models.conversation import streamed
 from tests.models.local_server import LocalServer, Reply
@@ -72,6 +73,17 @@ async def test_the_answer_to_a_call_reaches_the_service(server: LocalServer, pro
     second = server.requests[1].body.decode()
     assert "4 degrees" in second
     assert second.count(f'"{ID}"') == 2
+
+
+@each_protocol
+async def test_what_was_cut_off_is_told_without_its_calls(server: LocalServer, protocol: Protocol) -> None:
+    server.script(protocol.plain(TEXT))
+    cut = ModelResponse([TextPart("I will lo"), ToolCallPart("weather", '{"ci', ID)], state="interrupted")
+    asked = ModelRequest([UserPromptPart("Weather in Oslo?")])
+    agent, _ = forecaster(protocol, server)
+    assert (await agent.run("What now?", message_history=[asked, cut])).data == TEXT.text
+    body = server.requests[0].body.decode()
+    assert [text in body for text in ("Weather in Oslo?", "I will lo", "What now?", ID)] == [True, True, True, False]
 
 
 @each_protocol

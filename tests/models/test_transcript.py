@@ -15,6 +15,7 @@ from agentgraph.messages import (
     RetryPromptPart,
     SystemPromptPart,
     TextPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
@@ -108,6 +109,21 @@ def test_answers_to_no_call_are_said_by_the_user() -> None:
 def test_an_interrupted_reply_stays_if_the_user_goes_on() -> None:
     cut = ModelResponse([TextPart("I wa"), ToolCallPart("f", "{", "a")], state="interrupted")
     assert texts(transcript([user(), cut, user("Go on")])) == ["Hello", "I wa", "Go on"]
+
+
+def test_thoughts_end_no_reply_that_was_cut_off() -> None:
+    thought = ThinkingPart("hm", "t1", "sealed")
+    only = ModelResponse([thought, ToolCallPart("f", "{", "a")], state="interrupted")
+    assert texts(transcript([user(), only, user("Go on")])) == ["Hello", "Go on"]
+    after = ModelResponse([thought, TextPart("I wa"), thought], state="interrupted")
+    assert texts(transcript([user(), after, user("Go on")])) == ["Hello", "hm", "I wa", "Go on"]
+
+
+def test_thoughts_go_with_the_calls_that_they_led_to() -> None:
+    reply = ModelResponse([ThinkingPart("hm"), ToolCallPart("f", "{}", "a")])
+    assert texts(transcript([user(), reply, user("Again")])) == ["Hello", "Again"]
+    whole = ModelResponse([TextPart("Hi"), ThinkingPart("hm")])
+    assert texts(transcript([user(), whole, user("Again")])) == ["Hello", "Hi", "hm", "Again"]
 
 
 def test_an_interrupted_reply_is_left_out_if_it_was_asked_for_again() -> None:
