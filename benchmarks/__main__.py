@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from .branches import fork_and_join
 from .durable import long_run
 from .following import follow_latency
 from .imports import import_cost
@@ -24,6 +25,7 @@ def main() -> None:
         tool_loop(10, 50),
         tool_loop(400, 3),
         transitions(),
+        fork_and_join(),
         many_runs(1_000),
         many_runs(10_000),
         long_run(400, 1_000, "FULL"),

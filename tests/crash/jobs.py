@@ -81,6 +81,8 @@ class Job:
     """Bytes by which the files of the store may grow."""
     crowd: bool = False
     """Have many processes resume many runs at once, whatever the door."""
+    program: list[dict[str, Any]] | None = None  # Any: JSON
+    """Have a tree of forks walked, whatever the door."""
     sigterm_exits: bool = False
     """Turn SIGTERM into SystemExit, as servers do."""
 

@@ -38,6 +38,7 @@ from .office import ALL_RUNS, Answering, Forking, Going, boss, next_deed, option
 from .place import Place
 from .rounds import Fetch, Sum, rounds
 from .times import timeless
+from .trees import walk_tree
 
 Ending = dict[str, Any]  # Any: JSON
 """History, usage and result of a run, without times."""
@@ -103,6 +104,9 @@ def run_child(job: Job) -> None:
         signal.signal(signal.SIGTERM, _exit)
     if job.crowd:
         crowd(job, open_kept)
+        return
+    if job.program is not None:
+        walk_tree(job.program, job, open_kept(job))
         return
     kept = open_kept(job)
     if job.room is not None:
