@@ -9,6 +9,7 @@ and the failure is the run's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Generic
 
 import anyio
@@ -49,6 +50,7 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         self._strands = {ROOT: root}
         self._frontier: Frontier = root.frontier
         self._scopes: dict[str, anyio.CancelScope] = {}
+        """Of what is walked inside of branches. The branches of the root are only ever cancelled all together."""
         self._ended = anyio.Event()
         self._failing: set[str] = set()
         self._failure: Exception | None = None
@@ -92,15 +94,17 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         if self._failure is not None:
             return
         for path in self._frontier.start():
-            if path != ROOT:
+            if parent_of(path) != ROOT:
                 self._scopes[path] = anyio.CancelScope()
+            if path != ROOT:
                 tasks.start_soon(self._walk, path, tasks)
 
     async def _walk(self, path: str, tasks: TaskGroup) -> None:
         failure: Exception | None = None
-        with self._scopes[path] as scope:
+        with self._scopes.get(path) or nullcontext() as scope:
             try:
-                if not scope.cancel_called:  # before this task was there
+                cancelled = self._failure is not None or (scope is not None and scope.cancel_called)
+                if not cancelled:  # before this task was there
                     await self._take_turns(path)
             except RunWaiting as waiting:
                 self._waiting[path] = [each for each in waiting.questions if isinstance(each, Question)]
@@ -108,10 +112,10 @@ class Branches(Generic[StateT, DepsT, ResultT]):
             except Exception as error:  # noqa: BLE001 - the forks around it decide what becomes of it
                 failure = error
             finally:
-                del self._scopes[path]
+                self._scopes.pop(path, None)
                 self._ended.set()
         if failure is not None:
-            await self._fail(path, failure)
+            await self._fail(path, failure, tasks)
         self._go_on(tasks)
 
     async def _take_turns(self, path: str) -> None:
@@ -137,12 +141,11 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         if kept is not None:
             await strand.lead_to(kept, Status.RUNNING)
 
-    async def _fail(self, path: str, error: Exception) -> None:
+    async def _fail(self, path: str, error: Exception, tasks: TaskGroup) -> None:
         branch = None if isinstance(error, _OF_THE_RUN) else self._frontier.collected(path)
         if branch is None:
             self._failure = self._failure or error
-            for scope in self._scopes.values():
-                scope.cancel()
+            tasks.cancel_scope.cancel()
         elif branch not in self._failing:
             self._failing.add(branch)
             await self._cancel_below(branch)
@@ -151,7 +154,7 @@ class Branches(Generic[StateT, DepsT, ResultT]):
                 await strand.lead_to(BranchError(branch, type(error).__name__, str(error)))
                 self._check(strand)
             except (RunError, StoreError) as refusal:
-                await self._fail(branch, refusal)
+                await self._fail(branch, refusal, tasks)
             for gone in [each for each in self._strands if each == branch or each.startswith(f"{branch}/")]:
                 del self._strands[gone]
                 self._waiting.pop(gone, None)
