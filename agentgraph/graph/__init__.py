@@ -6,6 +6,7 @@ from .appended import Appended
 from .context import GraphRunContext
 from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
+from .execution import Execution
 from .following import Followed, Follower, ListChange, Stepped, Tells, TextAdded, ToldEvent, Until, follow
 from .graph import Graph
 from .interruption import Deadline, Interruption, absolute_deadline
@@ -18,7 +19,7 @@ from .problems import Problem
 from .questions import Question, open_questions, stage
 from .recorder import Ended, RunInfo
 from .run import GraphRun, GraphRunResult
-from .scheduler import Execution, Scheduler
+from .scheduler import Scheduler
 from .store import (
     Alarm,
     BranchRecord,

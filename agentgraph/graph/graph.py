@@ -18,6 +18,7 @@ from agentgraph.exceptions import DecodeError, RunNotFound, RunNotResumable, Use
 from .blueprint import Blueprint
 from .checks import to_networkx
 from .diagram import Diagram, DiagramOptions
+from .execution import Execution
 from .interruption import absolute_deadline, dump_deadline, load_deadline
 from .lineage import lineage
 from .node import BaseNode
@@ -25,7 +26,7 @@ from .options import GraphRunOptions
 from .problems import Problem, problems_in
 from .recorder import RunInfo
 from .run import GraphRun, GraphRunResult
-from .scheduler import Execution, Scheduler
+from .scheduler import Scheduler
 from .store import Store, resolve_store
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from typing import Generic, Self
 from typing_extensions import TypeVar
 
 from .context import GraphRunContext
+from .execution import Execution
 from .node import BaseNode, End
-from .scheduler import Execution
 
 __all__ = ["GraphRun", "GraphRunResult"]
 
