@@ -82,4 +82,4 @@ class AnthropicModel(ServedModel):
 
     def _ask(self, body: JSON, settings: ModelSettings | None) -> Call:
         call = self._call("/v1/messages", body, settings)
-        return replace(call, headers=encode_headers(settings or {}))
+        return replace(call, headers=encode_headers(settings or {}, body))

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from agentgraph.settings import ModelSettings
 
-from .claude import ClaudeProfile, refused_sampling, thinking_fields
+from .claude import SAMPLING, ClaudeProfile, refused_sampling, thinking_fields
 from .wire import JSON, count
 
 __all__ = ["AnthropicModelSettings", "CacheFor", "cache_mark", "encode_headers", "encode_settings"]
@@ -47,8 +47,10 @@ class AnthropicModelSettings(ModelSettings, total=False):
     """Cache the whole conversation up to its end."""
 
 
-VERSION = "2023-06-01"
-"""The version of the API that all of this is written for: https://docs.anthropic.com/en/api/versioning"""
+VERSION, SAMPLING_VERSION = "2026-10-21", "2023-06-01"
+"""The version of the API, and the one before it, the last that knows `temperature`, `top_p` and `top_k`: it is asked
+for where a request has these, which older models take, and where others than Claude are served by the protocol.
+https://platform.claude.com/docs/en/api/migration-2026-10-21"""
 PREFIX = "anthropic_"
 SAME = ("temperature", "top_p", "stop_sequences")
 PREFIXED = ("metadata", "top_k", "thinking", "service_tier", "container", "mcp_servers", "context_management")
@@ -72,12 +74,13 @@ def encode_settings(settings: ModelSettings, profile: ClaudeProfile) -> JSON:
     return {name: value for name, value in body.items() if name not in refused}
 
 
-def encode_headers(settings: ModelSettings) -> dict[str, str]:
-    """The headers beside the key: the version of the API, features, and those that the caller adds."""
+def encode_headers(settings: ModelSettings, body: JSON) -> dict[str, str]:
+    """The headers of a body beside the key: the version of the API, features, and those that the caller adds."""
     given: Mapping[str, Any] = dict(settings)  # Any: the type of one key is known below
     betas: list[str] = given.get("anthropic_betas", [])
     beta = {"anthropic-beta": ",".join(betas)} if betas else {}
-    return {"anthropic-version": VERSION, **beta, **settings.get("extra_headers", {})}
+    newest = not SAMPLING & body.keys() and "claude" in str(body.get("model"))
+    return {"anthropic-version": VERSION if newest else SAMPLING_VERSION, **beta, **settings.get("extra_headers", {})}
 
 
 def cache_mark(settings: ModelSettings, place: Literal["tools", "system", "messages"]) -> JSON:

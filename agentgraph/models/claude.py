@@ -18,6 +18,7 @@ from .origin import made_by
 from .wire import JSON
 
 __all__ = [
+    "SAMPLING",
     "ClaudeProfile",
     "Redacted",
     "can_demand_calls",

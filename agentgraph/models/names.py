@@ -21,6 +21,7 @@ OWN_PROTOCOLS: Mapping[str, str] = {
     "groq": "groq:GroqModel",
     "mistral": "mistral:MistralModel",
     "openai-responses": "openai_responses:OpenAIResponsesModel",
+    "perplexity": "openai_responses:OpenAIResponsesModel",
 }
 """The class behind each prefix, as `module:class` below this package, but for the services of `SERVICES`."""
 

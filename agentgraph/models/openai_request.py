@@ -159,6 +159,8 @@ def _tools(settings: ModelSettings, parameters: ModelRequestParameters, profile:
         wire_choice = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": functions}}
     else:
         tools = choice.allowed
+    if not profile.tool_choice:
+        return {"tools": [_tool(tool) for tool in tools]} if choice.mode != "none" else {}
     fields: JSON = {"tools": [_tool(tool) for tool in tools], "tool_choice": wire_choice}
     return fields | {name: settings[name] for name in ("parallel_tool_calls",) if name in settings}
 

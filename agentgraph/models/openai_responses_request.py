@@ -207,12 +207,15 @@ def _tools(settings: ModelSettings, parameters: ModelRequestParameters, profile:
         return {"tools": built_in} if built_in else {}
     tools, wire_choice = choice.tools, demand(choice, profile)
     functions: list[JSON] = [{"type": "function", "name": name} for name in choice.named]
-    if len(functions) == 1:
+    if len(functions) == 1 and profile.tool_choice_required:
         wire_choice = functions[0]
     elif functions and profile.allowed_tools:
         wire_choice = {"type": "allowed_tools", "mode": "required", "tools": functions}
     else:
         tools = choice.allowed
+    if not profile.tool_choice:
+        own = [] if choice.mode == "none" else [*map(_tool, tools)]
+        return {"tools": [*own, *built_in]} if own or built_in else {}
     fields: JSON = {"tools": [*map(_tool, tools), *built_in], "tool_choice": wire_choice}
     return fields | {name: settings[name] for name in ("parallel_tool_calls",) if name in settings}
 

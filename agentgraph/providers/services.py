@@ -24,6 +24,8 @@ class ChatProfile:
     """The field that bounds the reply."""
     system_role: SystemRole = "system"
     """Whose words system prompts are."""
+    tool_choice: bool = True
+    """Whether the field for the choice of tools is known at all; otherwise it is left out."""
     tool_choice_required: bool = True
     """Whether a call of some tool can be demanded."""
     required: Literal["required", "any"] = "required"
@@ -82,7 +84,12 @@ SERVICES: Mapping[str, Service] = {
     "cerebras": Service(
         base_url="https://api.cerebras.ai/v1",
         key="CEREBRAS_API_KEY",
-        chat=ChatProfile(max_tokens="max_completion_tokens", thinking_back="reasoning"),
+        # https://inference-docs.cerebras.ai/resources/openai: what is not supported is refused.
+        chat=ChatProfile(
+            max_tokens="max_completion_tokens",
+            refused=frozenset({"frequency_penalty", "presence_penalty", "logit_bias"}),
+            thinking_back="reasoning",
+        ),
     ),
     "deepseek": Service(
         base_url="https://api.deepseek.com",
@@ -158,7 +165,12 @@ SERVICES: Mapping[str, Service] = {
         # https://openrouter.ai/docs/use-cases/reasoning-tokens
         chat=ChatProfile(effort="reasoning", thinking_back="reasoning_details"),
     ),
-    "perplexity": Service(base_url="https://api.perplexity.ai", key="PERPLEXITY_API_KEY"),
+    "perplexity": Service(
+        base_url="https://api.perplexity.ai/v1",
+        key="PERPLEXITY_API_KEY",
+        # https://docs.perplexity.ai/docs/agent-api: Responses, without a choice of tools; unknown fields are refused.
+        chat=ChatProfile(tool_choice=False, tool_choice_required=False, effort=None),
+    ),
     "together": Service(base_url="https://api.together.xyz/v1", key="TOGETHER_API_KEY"),
     "vllm": Service(
         base_url="http://localhost:8000/v1",
@@ -170,7 +182,12 @@ SERVICES: Mapping[str, Service] = {
     "xai": Service(
         base_url="https://api.x.ai/v1",
         key="XAI_API_KEY",
-        chat=ChatProfile(max_tokens="max_completion_tokens", thinking_back="reasoning_content"),
+        # https://docs.x.ai/developers/model-capabilities/text/reasoning: for grok-3-mini, and since grok-4.3.
+        chat=ChatProfile(
+            max_tokens="max_completion_tokens",
+            efforts=((r"grok-(2|3(?!-mini)|4(-|\.1|\.20|$)|code)", None),),
+            thinking_back="reasoning_content",
+        ),
     ),
     "zai": Service(
         base_url="https://api.z.ai/api/paas/v4",

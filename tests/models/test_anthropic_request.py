@@ -230,10 +230,18 @@ def test_extra_body_wins_and_has_to_be_a_mapping() -> None:
 
 
 def test_headers_name_the_version_and_what_is_switched_on() -> None:
-    version = {"anthropic-version": "2023-06-01"}
-    assert encode_headers({}) == version
+    version = {"anthropic-version": "2026-10-21"}
+    plain = body(ModelRequest([UserPromptPart("Hello")]))
+    assert encode_headers({}, plain) == version
     settings = AnthropicModelSettings(anthropic_betas=["a", "b"], extra_headers={"x-y": "z"})
-    assert encode_headers(settings) == {**version, "anthropic-beta": "a,b", "x-y": "z"}
+    assert encode_headers(settings, plain) == {**version, "anthropic-beta": "a,b", "x-y": "z"}
+
+
+def test_what_the_newest_version_refuses_is_asked_of_the_one_before() -> None:
+    older = {"anthropic-version": "2023-06-01"}
+    for field in ("temperature", "top_p", "top_k"):
+        assert encode_headers({}, {"model": "claude-sonnet-4-5", field: 1}) == older
+    assert encode_headers({}, {"model": "minimax-m2"}) == older
 
 
 def offered(settings: ModelSettings | None = None, *, text: bool = True) -> tuple[object, list[str]]:

@@ -70,7 +70,7 @@ async def test_the_request_names_key_version_and_features(server: LocalServer, c
     await claude.request(PROMPT, settings, ASK)
     [received] = server.requests
     assert received.path == "/v1/messages"
-    wanted = {"x-api-key": KEY, "anthropic-version": "2023-06-01", "anthropic-beta": "context-1m", "x-team": "blue"}
+    wanted = {"x-api-key": KEY, "anthropic-version": "2026-10-21", "anthropic-beta": "context-1m", "x-team": "blue"}
     assert wanted.items() <= received.headers.items()
 
 

@@ -158,6 +158,17 @@ def test_each_service_is_asked_to_think_in_its_own_words() -> None:
     assert settled(ModelSettings(thinking="high"), "x/y", "openrouter") == {"reasoning": {"effort": "high"}}
     assert settled(ModelSettings(thinking=99), "x/y", "openrouter") == {"reasoning": {"max_tokens": 99}}
     assert settled(ModelSettings(thinking="high"), "glm-4.7", "zai") == {"thinking": {"type": "enabled"}}
+    assert settled(ModelSettings(thinking="high"), "grok-4.3", "xai") == {"reasoning_effort": "high"}
+
+
+@pytest.mark.parametrize("name", ["grok-3", "grok-4", "grok-4-1-fast-reasoning", "grok-4.20", "grok-code-fast-1"])
+def test_models_that_refuse_an_effort_are_not_asked_for_one(name: str) -> None:
+    assert settled(ModelSettings(thinking="high"), name, "xai") == {}
+
+
+def test_what_a_service_refuses_is_left_out() -> None:
+    settings = ModelSettings(presence_penalty=1, frequency_penalty=1, logit_bias={"1": 1}, seed=1)
+    assert settled(settings, "gpt-oss-120b", "cerebras") == {"seed": 1}
 
 
 @pytest.mark.parametrize("name", ["o3", "o4-mini", "gpt-5", "gpt-5-mini", "openai/gpt-5-nano"])
@@ -195,6 +206,19 @@ def test_a_tool_has_to_be_called_where_text_is_no_result() -> None:
     assert choice(text=False) == {"choice": "required", "tools": ALL}
     assert choice("none", text=False) == {"choice": "none", "tools": ALL}
     assert choice(text=False, service="zai") == {"choice": "auto", "tools": ALL}
+
+
+def test_a_choice_that_a_service_does_not_know_is_left_out() -> None:
+    choices: list[tuple[Any, list[str]]] = [
+        ("required", ["weather", "time"]),
+        (["time"], ["time"]),
+        ("none", []),
+    ]  # Any: any choice
+    for asked, names in choices:
+        settings = ModelSettings(tool_choice=asked)
+        fields = body(settings=settings, parameters=ModelRequestParameters([TOOL, TIME]), service="perplexity")
+        assert [tool["function"]["name"] for tool in fields.get("tools", [])] == names
+        assert "tool_choice" not in fields
 
 
 def test_one_of_the_named_tools_has_to_be_called() -> None:

@@ -198,6 +198,16 @@ def test_one_of_the_named_tools_has_to_be_called() -> None:
     assert choice(["g"]) == (g, ["f", "g"])
     assert choice(["g", "f"]) == ({"type": "allowed_tools", "mode": "required", "tools": [g, f]}, ["f", "g"])
     assert choice(["g", "f"], "openrouter") == ("required", ["f", "g"])
+    assert choice(["g"], "zai") == ("auto", ["g"])
+
+
+def test_a_choice_that_a_service_does_not_know_is_left_out() -> None:
+    choices: list[tuple[Any, list[str]]] = [("auto", ["f", "g"]), (["g"], ["g"]), ("none", [])]  # Any: any choice
+    for asked, names in choices:
+        settings = ModelSettings(tool_choice=asked, thinking="high")
+        fields = body(settings=settings, parameters=tools("f", "g"), service="perplexity")
+        assert [tool["name"] for tool in fields.get("tools", [])] == names
+        assert not {"tool_choice", "reasoning", "include"} & fields.keys()
 
 
 def test_tools_of_the_service_stand_beside_ours() -> None:

@@ -82,9 +82,8 @@ def adapted(provider: str, reference: JSON) -> JSON:
     head: JSON = {"method": reference["method"], "path": path, "key": reference["auth_header"], "version": None}
     match provider:
         case "anthropic":
-            # The key goes where it is documented to go, and the version is the one whose documentation the client
-            # follows, which the service promises to keep: https://docs.anthropic.com/en/api/versioning
-            head |= {"key": "x-api-key", "version": "2023-06-01"}
+            # The key goes where it is documented to go: https://platform.claude.com/docs/en/api/overview
+            head |= {"key": "x-api-key", "version": reference["headers"]["anthropic-version"]}
         case "google":
             # Thoughts, their signatures and schemas of JSON are documented for `v1beta`, which all recordings went to.
             head["path"] = path.replace("/v1/", "/v1beta/")
@@ -104,6 +103,15 @@ async def test_requests_go_where_those_of_the_reference_client_go(provider: str,
     assert request.headers.get("anthropic-version") == head["version"]
     others = {*request.headers} - NOTHING_ADDED - {"content-type", "anthropic-version"}
     assert {each for each in others if not each.startswith("x-amz-")} == {head["key"]}
+
+
+async def test_sampling_is_asked_of_the_last_version_that_knows_it() -> None:
+    row = references("anthropic")["sampling_settings"]
+    request = await sent("anthropic", row["model"], conversations()["sampling_settings"])
+    # The reference client names the newest version, which refuses `temperature` and `top_p`:
+    # https://platform.claude.com/docs/en/api/migration-2026-10-21
+    assert row["request"]["headers"]["anthropic-version"] == "2026-10-21"
+    assert request.headers["anthropic-version"] == "2023-06-01"
 
 
 @pytest.mark.parametrize("provider", ["bedrock", "bedrock_nova"])
