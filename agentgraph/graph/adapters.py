@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from typing_extensions import TypeAliasType
 
-__all__ = ["adapter_for"]
+__all__ = ["adapter_for", "unstorable"]
 
 _BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
 
@@ -39,3 +39,28 @@ def _build(tp: Any) -> TypeAdapter[Any]:
         # Behind an alias, those without a config of their own take ours. Which type it is, only the run time knows.
         alias: Any = TypeAliasType("Stored", tp)  # pyright: ignore[reportGeneralTypeIssues]
         return TypeAdapter(alias, config=_BASE64)
+
+
+_NO_KEYS = {"dataclass", "dict", "frozenset", "list", "model", "set", "tuple", "typed-dict"}
+"""What pydantic writes as the key of an object and cannot read back."""
+
+
+def unstorable(adapter: TypeAdapter[Any]) -> str | None:
+    """Why values of a type that pydantic knows could not be written as JSON and read back; None: they can, or may."""
+    return _unstorable(adapter.core_schema)
+
+
+def _unstorable(schema: Any) -> str | None:  # any: a mapping whose keys depend on its type
+    match schema:
+        case {"serialization": _}:
+            return None  # its author says how
+        case {"type": "callable"}:
+            return "JSON holds no functions"
+        case {"type": "is-subclass"}:
+            return "JSON holds no classes"
+        case {"type": "dict", "keys_schema": {"type": str(keys)}} if keys in _NO_KEYS:
+            return f"the keys of JSON objects are no {keys}s"
+        case {"type": "dict", "values_schema": inner} | {"type": "list" | "set" | "frozenset", "items_schema": inner}:
+            return _unstorable(inner)
+        case _:
+            return None

@@ -17,6 +17,7 @@ from .adapters import adapter_for
 from .checks import find_problems, unreachable_from
 from .codec import Codec
 from .definition import NodeDefinition, define, type_arguments
+from .faults import Fault
 from .node import BaseNode, is_fork
 from .shapes import shape_of
 from .upgrades import Upgrades
@@ -66,11 +67,9 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         self.definitions: Mapping[str, NodeDefinition] = {node.get_node_id(): define(node, names) for node in nodes}
         """What is known of each node, by its id."""
         problems = [] if not check else _duplicates(nodes) + find_problems(self.definitions, names)
-        problems += self._upgrades.problems({*self.definitions})
-        if problems:
-            title = f"graph {name!r}" if name else "the graph"
-            message = f"{title} cannot work; {len(problems)} problem(s):"
-            raise GraphSetupError(message, problems)
+        problems += [Fault(problem) for problem in self._upgrades.problems({*self.definitions})]
+        title = f"graph {name!r}" if name else "the graph"
+        _refuse(f"{title} cannot work", problems)
 
     def definition_of(self, node: BaseNode[Any, Any, Any]) -> NodeDefinition:
         """What is known of the node's class.
@@ -115,7 +114,8 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         self._starts.add(start)
         stranded = unreachable_from(start, self.definitions)
         if stranded:
-            warnings.warn(f"no way leads from {start} to {', '.join(stranded)}", stacklevel=4)
+            named = [str(Fault(node_id, self.definitions[node_id].node)) for node_id in stranded]
+            warnings.warn(f"no way leads from {start} to {', '.join(named)}", stacklevel=4)
 
     def check_state(self, state: object) -> None:
         """Refuse to store a state that is not what the nodes say.
@@ -154,10 +154,8 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         """
         state = shape_of(self.state_type, self._names, lists=True)
         nodes = {node_id: shape_of(each.node, self._names) for node_id, each in self.definitions.items()}
-        problems = [problem for shape in (state, *nodes.values()) for problem in shape.problems]
-        if problems:
-            message = f"runs of graph {self.name!r} cannot be stored; {len(problems)} problem(s):"
-            raise GraphSetupError(message, problems)
+        faults = [Fault(problem, shape.cls) for shape in (state, *nodes.values()) for problem in shape.problems]
+        _refuse(f"runs of graph {self.name!r} cannot be stored", faults)
         joins = {
             node_id: adapter_for(Union[each.joins])  # noqa: UP007 - of types that only a run knows
             for node_id, each in self.definitions.items()
@@ -177,9 +175,15 @@ def _no_usage(_: object) -> Mapping[str, int]:
     return {}
 
 
-def _duplicates(nodes: Sequence[type[BaseNode[Any, Any, Any]]]) -> list[str]:
+def _refuse(why: str, faults: Sequence[Fault]) -> None:
+    if faults:
+        raise GraphSetupError(f"{why}; {len(faults)} problem(s):", [str(fault) for fault in faults])
+
+
+def _duplicates(nodes: Sequence[type[BaseNode[Any, Any, Any]]]) -> list[Fault]:
     ids = [node.get_node_id() for node in nodes]
-    return [f"{node_id} names {ids.count(node_id)} nodes" for node_id in dict.fromkeys(ids) if ids.count(node_id) > 1]
+    named = {node.get_node_id(): node for node in nodes}
+    return [Fault(f"{each} names {ids.count(each)} nodes", node) for each, node in named.items() if ids.count(each) > 1]
 
 
 def _local_names(frame: FrameType | None) -> Mapping[str, Any]:

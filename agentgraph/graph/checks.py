@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .faults import Fault
 from .fork_checks import fork_problems, regions
 
 if TYPE_CHECKING:
@@ -30,29 +31,31 @@ FAILED = "(failed)"
 _TAKEN = (END, FORK, JOIN)
 
 
-def find_problems(definitions: Mapping[str, NodeDefinition], names: Mapping[str, Any]) -> list[str]:
+def find_problems(definitions: Mapping[str, NodeDefinition], names: Mapping[str, Any]) -> list[Fault]:
     """Everything that keeps these nodes from being a graph; empty if nothing does.
 
     `names` resolves annotations of classes that were defined inside functions.
     """
-    problems = [problem for definition in definitions.values() for problem in definition.problems]
-    problems += [
-        f"{node_id} may return {target}, which is not in the graph"
+    faults = [
+        Fault(problem, definition.node.run) for definition in definitions.values() for problem in definition.problems
+    ]
+    faults += [
+        Fault(f"{node_id} may return {target}, which is not in the graph", definition.node.run)
         for node_id, definition in definitions.items()
-        for target in _targets(definition)
+        for target in dict.fromkeys(_targets(definition))
         if target not in definitions
     ]
-    problems += [
-        f"{node_id} is a name of the engine's own; call the node otherwise"
-        for node_id in definitions
+    faults += [
+        Fault(f"{node_id} is a name of the engine's own; call the node otherwise", definition.node)
+        for node_id, definition in definitions.items()
         if node_id in _TAKEN
     ]
-    problems += [
-        f"{node_id} is not a dataclass, so its fields cannot be known"
+    faults += [
+        Fault(f"{node_id} is not a dataclass, so its fields cannot be known", definition.node)
         for node_id, definition in definitions.items()
         if "__init__" in vars(definition.node) and "__dataclass_fields__" not in vars(definition.node)
     ]
-    return problems + fork_problems(definitions, names) + _without_way_out(definitions)
+    return faults + fork_problems(definitions, names) + _without_way_out(definitions)
 
 
 def _targets(definition: NodeDefinition) -> Iterable[str]:
@@ -100,7 +103,7 @@ def unreachable_from(start: str, definitions: Mapping[str, NodeDefinition]) -> l
     return [node_id for node_id in definitions if node_id not in reached]
 
 
-def _without_way_out(definitions: Mapping[str, NodeDefinition]) -> list[str]:
+def _without_way_out(definitions: Mapping[str, NodeDefinition]) -> list[Fault]:
     import networkx
 
     if all(definition.end is None for definition in definitions.values()):
@@ -110,4 +113,23 @@ def _without_way_out(definitions: Mapping[str, NodeDefinition]) -> list[str]:
         if definition.problems or any(target not in definitions for target in _targets(definition)):
             graph.add_edge(node_id, END)  # where it leads is not known: mended, it may lead out
     leads_out: set[str] = networkx.ancestors(graph, END) | {END}  # pyright: ignore[reportUnknownMemberType] - as above
-    return [f"{node_id} can never reach an End" for node_id in definitions if node_id not in leads_out]
+    stuck = [node_id for node_id in definitions if node_id not in leads_out]
+    return [Fault(_stuck(node_id, graph), definitions[node_id].node.run) for node_id in stuck]
+
+
+def _stuck(node_id: str, graph: networkx.DiGraph[str]) -> str:
+    """What is to be said of a node that cannot reach an End: maybe it is in a cycle that nothing leads out of."""
+    import networkx
+
+    # The stubs of networkx leave the types of its algorithms open.
+    after: set[str] = networkx.descendants(graph, node_id)  # pyright: ignore[reportUnknownMemberType]
+    before: set[str] = networkx.ancestors(graph, node_id)  # pyright: ignore[reportUnknownMemberType]
+    told = f"{node_id} can never reach an End"
+    ways: list[list[str]] = [
+        networkx.shortest_path(graph, each, node_id)  # pyright: ignore[reportUnknownMemberType]
+        for each in graph.successors(node_id)
+        if each in before or each == node_id
+    ]
+    if not ways or not after <= before:
+        return told
+    return f"{told}: {' -> '.join([node_id, *min(ways, key=len)])} is a cycle without a way out"

@@ -2,7 +2,8 @@
 
 The *region* of a fork is what its branches can walk over: from the nodes they begin with along the edges, and past an
 inner fork to the node that joins it. A branch ends with a `Join`, so no node of a region may end the run, some node of
-it must join, and every node of it must be able to get there. Outside of every region nothing may join.
+it must join, and every node of it must be able to get there. Outside of every region nothing may join: neither a node
+that no fork leads to, nor one that the root branch gets to as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from .definition import ForkEdge, NodeDefinition
+from .faults import Fault
 from .hints import hints_of
 from .node import BranchError
 
@@ -38,32 +40,48 @@ def regions(definitions: Mapping[str, NodeDefinition]) -> list[Region]:
     ]
 
 
-def fork_problems(definitions: Mapping[str, NodeDefinition], names: Mapping[str, Any]) -> list[str]:
+def fork_problems(definitions: Mapping[str, NodeDefinition], names: Mapping[str, Any]) -> list[Fault]:
     """Everything that keeps the forks from working; `names` resolves annotations of classes inside functions."""
     found = regions(definitions)
-    inside = {node_id for region in found for node_id in region.nodes}
-    loose = any(not region.complete for region in found)
-    problems = [
-        f"{node_id} may return a Join, and no fork leads to it"
-        for node_id, definition in definitions.items()
-        if definition.joins and node_id not in inside and not loose
-    ]
+    faults = [*_loose_joins(found, definitions)]
     for region in found:
-        problems += _problems(region, definitions)
+        faults += _problems(region, definitions)
         if region.fork.join in definitions:
-            problems += _wrong_values(region, definitions, names)
-    return [*dict.fromkeys(problems)]
+            faults += _wrong_values(region, definitions, names)
+    return [*dict.fromkeys(faults)]
+
+
+def _loose_joins(found: Iterable[Region], definitions: Mapping[str, NodeDefinition]) -> Iterable[Fault]:
+    """The nodes that may join where there is no fork to join."""
+    if not all(region.complete for region in found):
+        return  # what a branch gets to is not known
+    inside = {node_id for region in found for node_id in region.nodes}
+    outside = [node_id for node_id in definitions if node_id not in inside]
+    for node_id in outside:
+        if definitions[node_id].joins:
+            yield Fault(f"{node_id} may return a Join, and no fork leads to it", definitions[node_id].node.run)
+    for node_id, way in _walked(outside, definitions).items():
+        if node_id in inside and definitions[node_id].joins:
+            told = f"{node_id} may return a Join, and {' -> '.join(way)} leads to it outside of every fork"
+            yield Fault(told, definitions[node_id].node.run)
+
+
+def _walked(begin: Iterable[str], definitions: Mapping[str, NodeDefinition]) -> dict[str, list[str]]:
+    """The nodes that one branch gets to from these, each with the way that leads to it."""
+    ways = {node_id: [node_id] for node_id in begin}
+    todo = [*ways]
+    while todo:
+        node_id = todo.pop(0)
+        for target in _next(definitions[node_id]):
+            if target in definitions and target not in ways:
+                ways[target] = [*ways[node_id], target]
+                todo.append(target)
+    return ways
 
 
 def _region(node_id: str, fork: ForkEdge, definitions: Mapping[str, NodeDefinition]) -> Region:
-    reached = dict.fromkeys(each for each in fork.branches if each in definitions)
-    todo = [*reached]
-    while todo:
-        for target in _next(definitions[todo.pop()]):
-            if target in definitions and target not in reached:
-                reached[target] = None
-                todo.append(target)
-    return Region(node_id, fork, tuple(reached), not any(definitions[each].open_ended for each in reached))
+    reached = (*_walked((each for each in fork.branches if each in definitions), definitions),)
+    return Region(node_id, fork, reached, not any(definitions[each].open_ended for each in reached))
 
 
 def _next(definition: NodeDefinition) -> Iterator[str]:
@@ -73,35 +91,45 @@ def _next(definition: NodeDefinition) -> Iterator[str]:
         yield fork.join
 
 
-def _problems(region: Region, definitions: Mapping[str, NodeDefinition]) -> Iterable[str]:
+def _problems(region: Region, definitions: Mapping[str, NodeDefinition]) -> Iterable[Fault]:
     where = f"a branch of the fork in {region.node_id}"
     for node_id in region.nodes:
         if definitions[node_id].end is not None:
-            yield f"{node_id} may end the run inside {where}: a branch ends with a Join"
+            told = f"{node_id} may end the run inside {where}: a branch ends with a Join"
+            yield Fault(told, definitions[node_id].node.run)
     if not region.complete:
         return
     joining = {node_id for node_id in region.nodes if definitions[node_id].joins}
     if not joining:
-        yield f"{region.fork.join} is never reached: no node of {where} returns a Join"
+        told = f"{region.fork.join} is never reached: no node of {where} returns a Join"
+        yield Fault(told, definitions[region.node_id].node.run)
         return
     before: set[str] = set()
     while len(before) < len(joining):  # whoever leads to a node that can get to a Join can get there too
         before = joining
         joining = before | {each for each in region.nodes if any(to in before for to in _next(definitions[each]))}
-    yield from (f"{each} can never reach a Join, inside {where}" for each in region.nodes if each not in joining)
+    yield from (
+        Fault(f"{each} can never reach a Join, inside {where}", definitions[each].node.run)
+        for each in region.nodes
+        if each not in joining
+    )
 
 
-def _wrong_values(region: Region, definitions: Mapping[str, NodeDefinition], names: Mapping[str, Any]) -> Iterable[str]:
+def _wrong_values(
+    region: Region, definitions: Mapping[str, NodeDefinition], names: Mapping[str, Any]
+) -> Iterable[Fault]:
     join = region.fork.join
-    expected = _taken(definitions[join].node, names)
+    taker = definitions[join].node
+    expected = _taken(taker, names)
     if not expected:
-        yield f"{join} takes no list of values as its first field, and the fork in {region.node_id} hands it one"
+        told = f"{join} takes no list of values as its first field, and the fork in {region.node_id} hands it one"
+        yield Fault(told, taker)
         return
     for node_id in region.nodes:
         for given in definitions[node_id].joins:
             if not _fits(given, expected[0]):
                 what = f"{join} takes a list of {_spelled(expected[0])}"
-                yield f"{node_id} joins with {_spelled(given)}, and {what}"
+                yield Fault(f"{node_id} joins with {_spelled(given)}, and {what}", definitions[node_id].node.run)
 
 
 def _taken(node: type[Any], names: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
 
-from .adapters import adapter_for
+from .adapters import adapter_for, unstorable
 from .appended import Appended
 from .hints import filled, hints_of
 
@@ -82,7 +82,10 @@ def _read(cls: type[Any], hints: Mapping[str, Any], init: Mapping[str, bool], *,
         try:
             _place(shape, name, hint, by_items=by_items)
         except (PydanticUserError, NameError, TypeError) as error:
-            problems.append(f"{cls.__name__}.{name} cannot be stored: {str(error).splitlines()[0]}")
+            reason = (
+                str(error).splitlines()[0].partition(". Set `arbitrary")[0]
+            )  # such a type could not be written either
+            problems.append(f"{cls.__name__}.{name} cannot be stored: {reason}")
     return dataclasses.replace(shape, problems=tuple(problems))
 
 
@@ -97,6 +100,9 @@ def _make_model(cls: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
 
 def _place(shape: Shape, name: str, hint: Any, *, by_items: bool) -> None:
     whole = _list_type(hint) if by_items else None
+    refusal = unstorable(adapter_for(hint if whole is None else whole))
+    if refusal is not None:
+        raise TypeError(refusal)
     if whole is None:
         shape.fields[name] = adapter_for(hint)
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -91,6 +92,12 @@ def failing(seq: int, error: BaseException) -> Hook:
 def told(events: Sequence[RunEvent]) -> list[str]:
     """The events in short."""
     return [_short(event) for event in events]
+
+
+def unplaced(problems: Iterable[str]) -> list[str]:
+    """What is wrong with a graph, each problem without the place that it has to end with."""
+    parted = [re.fullmatch(r"(.*) \(\S+\.py:\d+\)", problem) for problem in problems]
+    return [each[1] for each in parted if each is not None]
 
 
 def _short(event: RunEvent) -> str:

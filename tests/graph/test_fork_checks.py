@@ -10,6 +10,7 @@ import pytest
 
 from agentgraph.exceptions import GraphSetupError
 from agentgraph.graph import BaseNode, BranchError, Edge, End, Fork, Graph, GraphRunContext, Join
+from tests.graph.samples import unplaced
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -46,7 +47,7 @@ class Sum(BaseNode[None, None, int]):
 def problems(*nodes: type[BaseNode[Any, Any, Any]]) -> Sequence[str]:
     with pytest.raises(GraphSetupError) as caught:
         Graph(nodes=nodes)
-    return caught.value.problems
+    return (*unplaced(caught.value.problems),)
 
 
 def test_a_graph_that_is_right() -> None:
@@ -75,6 +76,22 @@ def test_a_join_that_no_fork_leads_to() -> None:
             return End(1)
 
     assert problems(Alone) == ("Alone may return a Join, and no fork leads to it",)
+
+
+def test_a_join_that_the_root_branch_gets_to_as_well() -> None:
+    @dataclass
+    class Begin(BaseNode[None, None, int]):
+        async def run(self, ctx: Ctx) -> Fork[Walk, Sum] | Detour:
+            return Detour()
+
+    @dataclass
+    class Detour(BaseNode):
+        async def run(self, ctx: Ctx) -> Walk:
+            return Walk()
+
+    assert problems(Begin, Detour, Walk, Sum) == (
+        "Walk may return a Join, and Detour -> Walk leads to it outside of every fork",
+    )
 
 
 def test_an_end_inside_a_branch() -> None:
@@ -107,7 +124,7 @@ def test_a_branch_that_never_ends() -> None:
 
     assert problems(Begin, Walk, Turn, Sum) == (
         "Turn can never reach a Join, inside a branch of the fork in Begin",
-        "Turn can never reach an End",
+        "Turn can never reach an End: Turn -> Turn is a cycle without a way out",
     )
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer
 
 from agentgraph.exceptions import GraphRuntimeError, GraphSetupError, RunNotResumable, UserError
 from agentgraph.graph import Appended, BaseNode, End, Graph, GraphRunContext
 from agentgraph.stores import MemoryStore
-from tests.graph.samples import START, Add, Tally, tally
+from tests.graph.samples import START, Add, Tally, tally, unplaced
 
 T = TypeVar("T")
 Ctx = GraphRunContext[None, None]
@@ -69,20 +69,44 @@ class TestProblems:
         with pytest.raises(GraphSetupError) as caught:
             Graph[None, None, int](nodes=[Last, Handmade, Finish, Finish, Spin], name="odd")
         assert caught.value.message == "graph 'odd' cannot work; 7 problem(s):"
-        assert caught.value.problems == (
+        assert unplaced(caught.value.problems) == [
             "Finish names 2 nodes",
             "Handmade.run may return int, which is neither a node nor an End",
             "End may return Leave, which is not in the graph",
             "Handmade may return Missing, which is not in the graph",
             "End is a name of the engine's own; call the node otherwise",
             "Handmade is not a dataclass, so its fields cannot be known",
-            "Spin can never reach an End",
-        )
+            "Spin can never reach an End: Spin -> Spin is a cycle without a way out",
+        ]
         assert str(caught.value).count("\n  - ") == 7
 
     def test_a_node_that_cannot_reach_an_end(self) -> None:
         with pytest.raises(GraphSetupError, match=r"the graph cannot work.*\n.*Spin can never reach an End"):
             Graph(nodes=[Leave, Finish, Spin])
+
+    def test_a_cycle_without_a_way_out_and_what_leads_only_there(self) -> None:
+        @dataclass
+        class There(BaseNode[None, None, int]):
+            async def run(self, ctx: Ctx) -> Back | There:
+                return Back()
+
+        @dataclass
+        class Back(BaseNode[None, None, int]):
+            async def run(self, ctx: Ctx) -> There:
+                return There()
+
+        @dataclass
+        class Astray(BaseNode[None, None, int]):
+            async def run(self, ctx: Ctx) -> Astray | Back:
+                return Back()
+
+        with pytest.raises(GraphSetupError) as caught:
+            Graph(nodes=[Finish, There, Back, Astray])
+        assert unplaced(caught.value.problems) == [
+            "There can never reach an End: There -> There is a cycle without a way out",
+            "Back can never reach an End: Back -> There -> Back is a cycle without a way out",
+            "Astray can never reach an End",
+        ]
 
     def test_a_graph_without_any_end_is_legal(self) -> None:
         assert list(Graph(nodes=[Spin]).to_networkx().edges) == [("Spin", "Spin")]
@@ -130,7 +154,33 @@ class TestStorability:
             await graph.run(Box(Opaque(), []), state=State(Opaque()), store=MemoryStore())
         fields = [problem.split(" cannot be stored: ")[0] for problem in caught.value.problems]
         assert fields == ["State.bad", "State.items", "Box.what", "Box.how"]
+        assert all("test_graph.py:" in problem for problem in caught.value.problems)
         assert "runs of graph 'g' cannot be stored; 4 problem(s):" in str(caught.value)
+
+    def test_fields_that_could_be_written_and_not_be_read_back(self) -> None:
+        @dataclass
+        class State:
+            then: Callable[[], int]
+            kinds: list[type[int]]
+            board: dict[tuple[int, int], str]
+            seen: Annotated[list[Callable[[], int]], Appended]
+            names: dict[str, set[int]]
+            maybe: Callable[[], int] | None = None
+            code: Annotated[Callable[[], int] | int, PlainSerializer(repr)] = 1
+
+        @dataclass
+        class Use(BaseNode[State, None, int]):
+            async def run(self, ctx: GraphRunContext[State, None]) -> End[int]:
+                return End(1)
+
+        with pytest.raises(GraphSetupError) as caught:
+            _ = Graph(nodes=[Use]).codec
+        assert unplaced(caught.value.problems) == [
+            "State.then cannot be stored: JSON holds no functions",
+            "State.kinds cannot be stored: JSON holds no classes",
+            "State.board cannot be stored: the keys of JSON objects are no tuples",
+            "State.seen cannot be stored: JSON holds no functions",
+        ]
 
     def test_a_state_that_has_no_known_fields(self) -> None:
         @dataclass
