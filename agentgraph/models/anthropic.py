@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from agentgraph.messages import MediaUrl, ModelMessage, ModelResponse
 from agentgraph.model import ModelRequestParameters, StreamedResponse
@@ -15,13 +16,14 @@ from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
 
 from .anthropic_content import needs_bytes
-from .anthropic_reply import MessageReply, decode
+from .anthropic_reply import MessageReply
 from .anthropic_request import encode, streamed
 from .anthropic_settings import AnthropicModelSettings, encode_headers
-from .http import Call, event_stream, fetch
+from .anthropic_turns import StreamedTurns, whole_turns
+from .http import Call
 from .served import ServedModel
 from .streamed import StreamedReply
-from .wire import JSON
+from .wire import as_object
 
 __all__ = ["AnthropicModel", "AnthropicModelSettings"]
 
@@ -61,8 +63,10 @@ class AnthropicModel(ServedModel):
     ) -> tuple[ModelResponse, Usage]:
         check_allow_model_requests()
         messages = await self._with_media(messages, model_settings)
-        body = encode(self._model_name, messages, model_settings, model_request_parameters)
-        return self._priced(*decode(await fetch(self._ask(body, model_settings)), self._model_name))
+        reply = MessageReply(self._model_name)
+        ask = partial(self._ask, reply, messages, model_settings, model_request_parameters)
+        await whole_turns(reply, partial(ask, stream=False))
+        return self._priced(reply.response(), reply.usage())
 
     @asynccontextmanager
     async def request_stream(
@@ -73,13 +77,28 @@ class AnthropicModel(ServedModel):
     ) -> AsyncGenerator[StreamedResponse]:
         check_allow_model_requests()
         messages = await self._with_media(messages, model_settings)
-        body = encode(self._model_name, messages, model_settings, model_request_parameters)
-        async with event_stream(self._ask(streamed(body), model_settings)) as stream:
-            yield StreamedReply(stream, MessageReply(self._model_name), self._priced)
+        reply = MessageReply(self._model_name)
+        ask = partial(self._ask, reply, messages, model_settings, model_request_parameters)
+        async with StreamedTurns(reply, partial(ask, stream=True)) as turns:
+            yield StreamedReply(turns, reply, self._priced)
 
     def _needs_bytes(self, item: MediaUrl) -> bool:
         return needs_bytes(item)
 
-    def _ask(self, body: JSON, settings: ModelSettings | None) -> Call:
-        call = self._call("/v1/messages", body, settings)
+    def _ask(
+        self,
+        reply: MessageReply,
+        messages: list[ModelMessage],
+        settings: ModelSettings | None,
+        parameters: ModelRequestParameters,
+        *,
+        stream: bool,
+    ) -> Call:
+        """The request of a reply's next turn."""
+        turns = [reply.response()] if reply.paused else []
+        body = encode(self._model_name, [*messages, *turns], settings, parameters)
+        for turn in turns:  # it goes on where the service's own tools have left their files
+            container = as_object((turn.provider_details or {}).get("container")).get("id")
+            body = body if container is None else {"container": container, **body}
+        call = self._call("/v1/messages", streamed(body) if stream else body, settings)
         return replace(call, headers=encode_headers(settings or {}, body))

@@ -64,7 +64,8 @@ FINISH: Mapping[str, FinishReason] = {
     "tool_use": "tool_call",
     "refusal": "content_filter",
 }
-TOLD = frozenset({"pause_turn", "refusal", "model_context_window_exceeded"})
+PAUSED = "pause_turn"
+TOLD = frozenset({PAUSED, "refusal", "model_context_window_exceeded"})
 """Reasons that say more than our word for them; `provider_details` keeps them."""
 STATUSES: Mapping[str, int] = {
     "invalid_request_error": 400,
@@ -129,6 +130,13 @@ class MessageReply:
         self._id: str | None = None
         self._details: JSON = {}
         self._usage: JSON = {}
+        self._earlier = Usage()
+        """That of the turns before this one."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether the reply goes on once it is sent back."""
+        return self._finish == PAUSED
 
     @property
     def lacks(self) -> str | None:
@@ -187,6 +195,13 @@ class MessageReply:
             self._stop(self._open[index], as_text(body))
         self._end(message, None)
 
+    def go_on(self) -> None:
+        """Begin the next turn, or the first: what comes belongs to the same reply."""
+        self._earlier, self._usage = self.usage(), {}
+        self.ended, self._finish = False, None
+        self._details.pop("stop_reason", None)
+        self._open.clear()
+
     def response(self) -> ModelResponse:
         """The reply so far."""
         details = {**deepcopy(self._details), **self._builder.kept}
@@ -201,7 +216,7 @@ class MessageReply:
 
     def usage(self) -> Usage:
         """The usage so far."""
-        return usage_of(self._usage)
+        return self._earlier + usage_of(self._usage)
 
     def _begin(self, message: Begin) -> None:
         self._begun = True

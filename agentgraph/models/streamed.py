@@ -12,12 +12,24 @@ from agentgraph.messages import ModelResponse, ModelResponseStreamEvent
 from agentgraph.model import StreamedResponse
 from agentgraph.usage import Usage
 
-from .http import EventStream
+from .sse import Event
 
 __all__ = ["Pricing", "StreamedReply", "WireReply"]
 
 Pricing: TypeAlias = Callable[[ModelResponse, Usage], tuple[ModelResponse, Usage]]
 """Puts the price of a reply into its usage."""
+
+
+class Events(Protocol):
+    """The events of a stream."""
+
+    async def __anext__(self) -> Event:
+        """The next one."""
+        ...
+
+    def finish(self) -> None:
+        """Say that the protocol has ended."""
+        ...
 
 
 class WireReply(Protocol):
@@ -59,7 +71,7 @@ class WireReply(Protocol):
 class StreamedReply(StreamedResponse):
     """Feeds the events of a stream to a reply."""
 
-    def __init__(self, stream: EventStream, reply: WireReply, pricing: Pricing) -> None:
+    def __init__(self, stream: Events, reply: WireReply, pricing: Pricing) -> None:
         self._stream = stream
         self._reply = reply
         self._pricing = pricing
@@ -73,7 +85,7 @@ class StreamedReply(StreamedResponse):
     async def __anext__(self) -> ModelResponseStreamEvent:
         while not self._pending:
             try:
-                event = await anext(self._stream)
+                event = await self._stream.__anext__()
             except StopAsyncIteration:
                 self._check_end()
                 raise

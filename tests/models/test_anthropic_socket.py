@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
 import pytest
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior, UserError
-from agentgraph.messages import ModelMessage, ModelRequest, TextPart, UserPromptPart
+from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserPromptPart
 from agentgraph.model import ModelRequestParameters
 from agentgraph.models import override_allow_model_requests
 from agentgraph.models.anthropic import AnthropicModel, AnthropicModelSettings
 from agentgraph.providers.anthropic import AnthropicProvider
+from agentgraph.usage import Usage
 from tests.models.anthropic_service import call, message, streamed, text, thought
 from tests.models.conftest import AT_ONCE, KEY
 from tests.models.local_server import LocalServer, Reply, event_reply, json_reply
 from tests.models.loops import ANSWER, check_plain, check_streamed
 
 pytestmark = pytest.mark.anyio
+Read: TypeAlias = Callable[[AnthropicModel], Awaitable[tuple[ModelResponse, Usage]]]
 
 PROMPT: list[ModelMessage] = [ModelRequest([UserPromptPart("Hello")])]
 ASK = ModelRequestParameters()
@@ -111,6 +116,55 @@ async def test_leaving_early_keeps_what_had_come(server: LocalServer, claude: An
         async for _ in stream:
             break
     assert stream.get().parts == [TextPart("H")]
+
+
+SEARCH = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "Oslo"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"encrypted_content": "x"}]}
+TURNS = [
+    message(text("Let me see. "), SEARCH, stop_reason="pause_turn", container={"id": "c1"}),
+    message(FOUND, stop_reason="pause_turn", container={"id": "c1"}),
+    message(text("Rain.")),
+]
+
+
+async def whole(claude: AnthropicModel) -> tuple[ModelResponse, Usage]:
+    return await claude.request(PROMPT, None, ASK)
+
+
+async def pieces(claude: AnthropicModel) -> tuple[ModelResponse, Usage]:
+    async with claude.request_stream(PROMPT, None, ASK) as reply:
+        async for _ in reply:
+            pass
+        return reply.get(), reply.usage()
+
+
+@pytest.mark.parametrize("read", [whole, pieces])
+async def test_a_reply_that_was_paused_goes_on(server: LocalServer, claude: AnthropicModel, read: Read) -> None:
+    server.script(*(json_reply(turn) if read is whole else events(*streamed(turn)) for turn in TURNS))
+    reply, usage = await read(claude)
+    assert [part.part_kind for part in reply.parts] == ["text", "native-tool-call", "native-tool-return", "text"]
+    assert (reply.finish_reason, usage.request_tokens, usage.response_tokens) == ("stop", 9, 6)
+    assert "stop_reason" not in (reply.provider_details or {})
+    first, *others = (received.json for received in server.requests)
+    assert "container" not in first
+    assert [other["container"] for other in others] == ["c1", "c1"]
+    sent = [other["messages"][1:] for other in others]
+    said = [text("Let me see. "), SEARCH]
+    assert sent == [[{"role": "assistant", "content": content}] for content in (said, [*said, FOUND])]
+
+
+@pytest.mark.parametrize("read", [whole, pieces])
+async def test_a_reply_is_not_paused_for_ever(server: LocalServer, claude: AnthropicModel, read: Read) -> None:
+    server.script(json_reply(TURNS[0]) if read is whole else events(*streamed(TURNS[0])))
+    reply, _ = await read(claude)
+    assert len(server.requests) == 16
+    assert (reply.provider_details or {})["stop_reason"] == "pause_turn"
+
+
+async def test_a_turn_that_is_cut_off_is_an_error(server: LocalServer, claude: AnthropicModel) -> None:
+    server.script(events(*streamed(TURNS[0])), events(*streamed(TURNS[2])[:-2]))
+    with pytest.raises(UnexpectedModelBehavior, match="cut off"):
+        await pieces(claude)
 
 
 async def test_requests_can_be_forbidden(server: LocalServer, claude: AnthropicModel) -> None:
