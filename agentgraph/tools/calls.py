@@ -31,8 +31,9 @@ async def run_call(
         default_timeout: seconds, for a tool that sets none itself.
 
     Returns:
-        What the tool returned, as it is. Arguments that do not fit, a `ModelRetry` and a call that took too long are
-        prompts to try again; other exceptions of the tool pass.
+        What the tool returned, as it is; of a sync function also after the time was over, as nothing stops a thread.
+        Arguments that do not fit, a `ModelRetry` and a call that took too long are prompts to try again; other
+        exceptions of the tool pass.
 
     Raises:
         UserError: JSON cannot hold what the tool returned.
@@ -49,8 +50,7 @@ async def run_call(
         else:
             with move_on_after(seconds) as scope:
                 content = await tool.settled(ctx, *args, **kwargs)
-            # The thread of a sync function cannot be stopped: it may well have come to its end, but too late.
-            if scope.cancel_called:
+            if scope.cancelled_caught:  # else it has come to its end: the thread of a sync function always does
                 return _too_late(call, seconds)
     except ModelRetry as problem:
         return refusal(problem, call)

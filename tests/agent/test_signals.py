@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -250,6 +251,57 @@ async def test_the_thread_of_a_tool_is_waited_for_and_what_it_returned_is_kept(s
         await agent.run("Go on", run_id="r")
     result = await agent.run(resume="r")
     assert (made, result.data) == (["weigh"], "done")
+
+
+class Held:
+    """An agent whose sync tool is at work until it is let go."""
+
+    def __init__(self, store: Store) -> None:
+        self.begun, self.go, self.made = threading.Event(), threading.Event(), 0
+        self.agent = Agent(says([call("weigh", "a")], "done"), store=store)
+        self.agent.tool_plain(self.weigh)
+
+    def weigh(self) -> str:
+        self.begun.set()
+        self.go.wait()
+        self.made += 1
+        return "3 kg"
+
+    async def stream_calls(self, error: Exception | None) -> None:
+        async with self.agent.iter("Go on", run_id="r") as run:
+            await run.next()
+            node = await run.next()
+            assert Agent.is_handle_response_node(node)
+            async with node.stream(run.ctx):
+                await to_thread.run_sync(self.begun.wait)
+                threading.Timer(0.01, self.go.set).start()
+                if error is not None:
+                    raise error
+
+
+@pytest.mark.parametrize("error", [None, KeyError()])
+async def test_who_leaves_the_stream_of_calls_waits_for_their_threads(store: Store, error: Exception | None) -> None:
+    held = Held(store)
+    with suppress(KeyError):
+        await held.stream_calls(error)
+    assert held.made == 1
+    record = await store.load("r")
+    assert (record.status, record.owner) == (Status.PENDING if error is None else Status.CANCELLED, None)
+    assert (await held.agent.run(resume="r")).data == "done"
+    assert held.made == 1
+
+
+def test_run_sync_tells_of_a_cancel_too() -> None:
+    agent = Agent(says([call("stop", "a")], "done"), store=MemoryStore())
+
+    @agent.tool
+    async def stop(ctx: RunContext[None]) -> str:
+        await agent.cancel(ctx.run_id)
+        return "stopping"
+
+    with pytest.raises(RunCancelled) as caught:
+        agent.run_sync("Go on", run_id="r")
+    assert (caught.value.run_id, len(caught.value.messages)) == ("r", 2)
 
 
 async def test_a_tool_that_cancels_its_own_run_comes_to_its_end(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic_core import from_json
 
 from agentgraph import Agent, MemoryStore, ModelRetry, RunContext, Usage, UsageLimitExceeded, UsageLimits
 from agentgraph.agent import RunOptions
@@ -47,6 +48,15 @@ async def test_given_usage_is_added_to_in_place() -> None:
     result = await Agent(says("Hi there")).run("Hello", usage=usage)
     assert result.usage() is usage
     assert usage == Usage(6, 58, 2, 53, {"cached": 1})
+
+
+async def test_given_usage_is_what_is_stored_after_each_step() -> None:
+    usage, store = Usage(requests=5), MemoryStore()
+    agent = Agent(TestModel(), store=store)
+    agent.tool_plain(name="look")(lambda: "seen")
+    async with agent.iter("Hello", run_id="r", usage=usage) as run:
+        counts = [(usage.requests, from_json((await store.load("r")).usage)["requests"]) async for _ in run]
+    assert counts == [(5, 5), (5, 5), (6, 6), (6, 6), (7, 7), (7, 7)]
 
 
 async def test_agents_share_a_usage() -> None:

@@ -34,6 +34,19 @@ async def test_a_run_goes_to_its_end(store: Store) -> None:
     assert len(done.run_id) == 32
 
 
+async def test_a_run_is_stored_with_its_first_node_before_that_runs(store: Store) -> None:
+    async def look(ctx: GraphRunContext[Tally, Any]) -> None:
+        if ctx.seq == 0:
+            record = await store.load(ctx.run_id)
+            assert (record.status, record.pending, record.seq) == (Status.RUNNING, "Show", 0)
+            assert record.owner is not None
+            seen.append(record.run_id)
+
+    seen: list[str] = []
+    done = await tally.run(Show(START), state=Tally(), deps=look, store=store)
+    assert seen == [done.run_id]
+
+
 def test_run_sync_is_run() -> None:
     assert tally.run_sync(Add(START), state=Tally()).output == "again 3"
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import anyio.lowlevel
@@ -24,6 +24,7 @@ from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import OPENING, RunRecord
 from agentgraph.stores import SQLiteStore
 from agentgraph.stores.samples import HandClock, call, new_run, next_commit, settlement
+from agentgraph.stores.sqlite_file import File
 from agentgraph.stores.sqlite_schema import FORMAT
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +68,13 @@ async def test_the_file_is_ours_and_has_a_write_ahead_log(store: SQLiteStore) ->
     assert read(store.path, "PRAGMA journal_mode") == [("wal",)]
     assert read(store.path, "SELECT value FROM meta WHERE name = 'format'") == [(str(FORMAT),)]
     assert read(store.path, "PRAGMA application_id") != [(0,)]
+
+
+@pytest.mark.parametrize(("synchronous", "found"), [("FULL", 2), ("NORMAL", 1)])
+def test_the_file_is_flushed_as_asked(tmp_path: Path, synchronous: Literal["FULL", "NORMAL"], found: int) -> None:
+    with closing(File(tmp_path / "r.db", synchronous, 5).open()) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (found,)
+    assert SQLiteStore(tmp_path / "other.db").settings[1] == "FULL"  # unless somebody asks
 
 
 async def test_runs_survive_the_store(tmp_path: Path) -> None:

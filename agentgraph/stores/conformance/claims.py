@@ -59,6 +59,8 @@ class Claims(StoreSuite):
             await store.journal("r", old.epoch, call(0))
         with pytest.raises(RunFenced):
             await store.settle(settlement(old, Event.FAIL, error="late", journal=[call(0)]))
+        with pytest.raises(RunFenced):
+            await store.settle(settlement(old, Event.WAIT))
         assert await everything(store) == before
 
     async def test_a_run_given_up_takes_no_more_writes(self, store: Store) -> None:
