@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
+import anyio
+
 __all__ = ["Clock", "SystemClock", "new_run_id"]
 
 
@@ -21,6 +23,10 @@ class Clock(Protocol):
         """Seconds that never go back, from an arbitrary start."""
         ...
 
+    async def sleep(self, seconds: float) -> None:
+        """Let so much time pass; a clock of a test may do so at once."""
+        ...
+
 
 class SystemClock:
     """The machine's own clocks."""
@@ -30,6 +36,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
 
 
 def new_run_id() -> str:

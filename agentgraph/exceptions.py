@@ -17,6 +17,7 @@
       RunError                      the run itself is not as asked
         RunNotFound  RunExists  RunBusy  RunFenced
         RunWaiting   RunCancelled  RunNotResumable  DeadlineExceeded
+    NodeTimeout (TimeoutError)      a node took longer than its class allows
     FallbackExceptionGroup          every model of a FallbackModel failed
 
 Each class takes facts, keeps them as attributes and writes the sentence itself.
@@ -42,6 +43,7 @@ __all__ = [
     "IllegalTransition",
     "ModelHTTPError",
     "ModelRetry",
+    "NodeTimeout",
     "RunBusy",
     "RunCancelled",
     "RunError",
@@ -255,6 +257,17 @@ class RunNotResumable(RunError):
     def __init__(self, run_id: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(run_id, f"run {run_id!r} cannot be resumed: " + "; ".join(self.problems))
+
+
+class NodeTimeout(TimeoutError):
+    """A node took longer than the `timeout` of its class allows; its `retry` may try again."""
+
+    def __init__(self, run_id: str, seq: int, node: str, seconds: float) -> None:
+        self.run_id, self.seq, self.node, self.seconds = run_id, seq, node, seconds
+        super().__init__(
+            f"{node} took longer than its `timeout` of {seconds:g} s in step {seq} of run {run_id!r}; "
+            f"give {node} more time, or a `retry`"
+        )
 
 
 class FallbackExceptionGroup(ExceptionGroup[Exception]):

@@ -19,6 +19,7 @@ from agentgraph.exceptions import (
     IllegalTransition,
     ModelHTTPError,
     ModelRetry,
+    NodeTimeout,
     RunBusy,
     RunCancelled,
     RunError,
@@ -72,6 +73,10 @@ SENTENCES: dict[str, tuple[Exception, str]] = {
     "late": (
         DeadlineExceeded("r", LATE),
         f"run 'r' was not done at its deadline, {LATE}; go on with `resume='r'` and a later `deadline`",
+    ),
+    "slow": (
+        NodeTimeout("r", 3, "Fetch", 5),
+        "Fetch took longer than its `timeout` of 5 s in step 3 of run 'r'; give Fetch more time, or a `retry`",
     ),
     "not resumable": (RunNotResumable("r", ["a", "b"]), "run 'r' cannot be resumed: a; b"),
 }

@@ -18,6 +18,7 @@ from .options import GraphRunOptions
 from .problems import Problem
 from .questions import Question, open_questions, stage
 from .recorder import Ended, RunInfo
+from .retrying import RetryPolicy
 from .run import GraphRun, GraphRunResult
 from .scheduler import Scheduler
 from .store import (
@@ -79,6 +80,7 @@ __all__ = [
     "Owner",
     "Problem",
     "Question",
+    "RetryPolicy",
     "RunEnded",
     "RunEvent",
     "RunFilter",

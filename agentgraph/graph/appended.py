@@ -60,6 +60,12 @@ class AppendedList(list[T]):
         replaced = [(index, self[index]) for index in sorted(self._replaced)]
         return Change(self._kept, replaced, self[self._kept :])
 
+    def twin(self) -> AppendedList[T]:
+        """The same items, and the same of them stored."""
+        made = AppendedList(self, kept=self._kept, stored=self._stored)
+        made._replaced = {*self._replaced}
+        return made
+
     def mark_stored(self) -> None:
         """The list was committed as it is now."""
         self._kept = self._stored = len(self)

@@ -19,6 +19,7 @@ from .codec import Codec
 from .definition import NodeDefinition, define, type_arguments
 from .faults import Fault
 from .node import BaseNode, is_fork
+from .policies import policies_of, policy_problems
 from .shapes import shape_of
 from .upgrades import Upgrades
 
@@ -67,9 +68,12 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         self.definitions: Mapping[str, NodeDefinition] = {node.get_node_id(): define(node, names) for node in nodes}
         """What is known of each node, by its id."""
         problems = [] if not check else _duplicates(nodes) + find_problems(self.definitions, names)
+        problems += policy_problems(nodes)
         problems += [Fault(problem) for problem in self._upgrades.problems({*self.definitions})]
         title = f"graph {name!r}" if name else "the graph"
         _refuse(f"{title} cannot work", problems)
+        self.policies = policies_of(nodes)
+        """What nodes say about how their turns are taken; of those that do."""
 
     def definition_of(self, node: BaseNode[Any, Any, Any]) -> NodeDefinition:
         """What is known of the node's class.

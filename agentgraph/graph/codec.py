@@ -233,6 +233,15 @@ class Ledger:
         lists = {name: getattr(state, name) for name in self.codec.state.lists}
         return Ledger(self.codec, {**self.small}, lists, self.forked[position])
 
+    def adopt_lists(self, state: Any) -> None:
+        """Have the lists of the state record what becomes of them."""
+        for name in self.codec.state.lists:
+            self._adopted(name, state)
+
+    def rewind(self, state: Any) -> None:
+        """Take `state` for the one that the step began with, of which it is a twin."""
+        self.lists = {name: getattr(state, name) for name in self.codec.state.lists}
+
     def encode(self, seq: int, state: Any, ran: Node | None, outcome: Outcome) -> Encoded:
         """Write down the step in which `ran` led to `outcome`; `stored` makes it the new truth.
 
@@ -263,11 +272,7 @@ class Ledger:
         return {name: value for name, value in self.small.items() if whole or before.get(name) != value}
 
     def _list(self, name: str, state: Any, writer: BodyWriter) -> Sequence[Any] | None:
-        previous = self.lists.get(name)
-        items = adopt(getattr(state, name), previous)
-        if items is not previous:
-            self.lists[name] = items
-            setattr(state, name, items)
+        items = self._adopted(name, state)
         if not items.changed:
             if items:
                 writer.note(items[-1], item_slot(name, len(items) - 1))
@@ -276,6 +281,14 @@ class Ledger:
         slots = {str(index): self._item(name, index, item, writer) for index, item in change.replaced}
         added = [self._item(name, change.keep + offset, item, writer) for offset, item in enumerate(change.added)]
         return [change.keep, slots, added]
+
+    def _adopted(self, name: str, state: Any) -> AppendedList[Any]:
+        previous = self.lists.get(name)
+        items = adopt(getattr(state, name), previous)
+        if items is not previous:
+            self.lists[name] = items
+            setattr(state, name, items)
+        return items
 
     def _item(self, name: str, index: int, item: Any, writer: BodyWriter) -> Slot:
         slot, _ = self._slot(self.codec.state.lists[name], item, f"an item of {name}", writer)

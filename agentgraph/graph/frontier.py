@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 
 from agentgraph.exceptions import GraphRuntimeError
@@ -102,6 +102,10 @@ class Frontier:
             self._open(path)
         elif isinstance(outcome, Join | BranchError):
             self._ended(path)
+
+    def again(self, path: str, node: BaseNode[Any, Any, Any]) -> None:
+        """The pending step of `path` is begun anew, with `node`, which is like the one that was pending."""
+        self._pending[path] = replace(self._pending[path], outcome=node)
 
     def park(self, path: str) -> None:
         """A branch waits for an answer: others may run in its place."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from os import PathLike
 from types import FrameType
 from typing import TYPE_CHECKING, cast
@@ -140,7 +141,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         if resume is not None and (run_id is not None or state is not None):
             message = f"run {resume!r} goes on with its own id and state: leave `run_id` and `state` out"
             raise UserError(message)
-        scheduler = Scheduler(resolve_store(options.get("store")), observers=options.get("observers", ()))
+        scheduler = _scheduler(options)
         deadline = absolute_deadline(options.get("deadline"), scheduler.clock)
         if resume is not None:
             if scheduler.store is None:
@@ -161,3 +162,12 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         if self.name is None and options.get("infer_name", True) and frame is not None and frame.f_back is not None:
             variables = {**frame.f_back.f_globals, **frame.f_back.f_locals}
             self.name = next((name for name, value in variables.items() if value is self), None)
+
+
+def _scheduler(options: GraphRunOptions[StateT, DepsT]) -> Scheduler:
+    given, store, observers = options.get("scheduler"), options.get("store"), options.get("observers", ())
+    if given is None:
+        return Scheduler(resolve_store(store), observers=observers)
+    if store is not None:
+        raise UserError("a scheduler has a store of its own: leave `store` or `scheduler` out")
+    return replace(given, observers=(*given.observers, *observers))

@@ -13,6 +13,7 @@ from typing_extensions import TypeIs, TypeVar
 from agentgraph.exceptions import UserError
 
 from .context import GraphRunContext
+from .retrying import RetryPolicy
 
 __all__ = ["AnyFork", "BaseNode", "BranchError", "Edge", "End", "Fork", "Join", "is_fork"]
 
@@ -67,6 +68,12 @@ class BaseNode(ABC, Generic[StateT, DepsT, ResultT]):
 
     docstring_notes: ClassVar[bool] = False
     """Whether the class's docstring is shown beside the node in pictures."""
+    retry: ClassVar[RetryPolicy | None] = None
+    """How often the node may try, if it raises an error; None: once. Each attempt begins with the state as it was, and
+    what was done by `once` is not done again."""
+    timeout: ClassVar[float | None] = None
+    """Seconds that an attempt may take; over it, it ends with `NodeTimeout`. Threads cannot be stopped: a call that
+    works in one is waited for."""
 
     @abstractmethod
     async def run(

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, TypeVar
 
 from .events import Observer
 from .interruption import Deadline
+from .scheduler import Scheduler
 from .store import Store
 
 __all__ = ["GraphRunOptions"]
@@ -33,6 +34,8 @@ class GraphRunOptions(TypedDict, Generic[StateT, DepsT], total=False):
     """The id of the new run; made up by default."""
     resume: str | None
     """The id of a run to go on with, instead of a start node."""
+    scheduler: Scheduler | None
+    """How the run is executed, instead of `store`: by which clock, and beside which other runs."""
     deadline: Deadline | None
     """When the run has to be done: an aware `datetime`, or seconds from now. Over it the run fails with
     `DeadlineExceeded`. It is stored, and holds for whoever resumes the run unless given anew."""

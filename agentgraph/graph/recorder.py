@@ -90,6 +90,7 @@ class Turn:
     started: datetime
     ended: datetime
     branch: str = ROOT
+    attempt: int = 1
     closes: bool = False
     """The branches of the fork before it are over."""
 
@@ -104,7 +105,6 @@ class Recorder:
     record: RunRecord
     """The run as it was when it was claimed."""
     usage_of: UsageOf
-    attempt: int = 1
     usage: bytes = b"{}"
     held: bool = True
     """Whether the claim still stands, as far as is known here."""
@@ -131,7 +131,7 @@ class Recorder:
             body=encoded.body,
             state=encoded.changed,
             usage=b"" if usage == self.usage else usage,
-            attempt=self.attempt,
+            attempt=turn.attempt,
             started_at=turn.started.timestamp(),
             ended_at=turn.ended.timestamp(),
             owner=str(self.record.owner or ""),
@@ -155,7 +155,7 @@ class Recorder:
             raise
         self.held = became is Status.RUNNING or turn.branch != ROOT
         ledger.stored()
-        self.usage, self.attempt = usage, 1
+        self.usage = usage
         return became
 
     async def settle(self, event: Event, error: str | None = None, journals: Iterable[Journal] = ()) -> None:
@@ -207,7 +207,23 @@ class Recorder:
         record = await self.store.load(run_id)
         restored = await restore(self.store, self.ledgers[ROOT].codec, record)
         self.ledgers = ledgers_of(restored)
-        return restored, await self.store.calls(run_id)
+        return restored, await self.calls()
+
+    async def calls(self) -> list[JournalRecord]:
+        """The journal of the pending steps, answers and all.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return await self.store.calls(self.record.run_id)
+
+    def adopt_lists(self, branch: str, state: Any) -> None:
+        """Have the lists of a branch's state record what becomes of them."""
+        self.ledgers[branch].adopt_lists(state)
+
+    def rewind(self, branch: str, state: Any) -> None:
+        """Take `state` for the one that the branch's pending step began with, of which it is a twin."""
+        self.ledgers[branch].rewind(state)
 
     async def count_loss(self, calls: Sequence[JournalRecord]) -> tuple[int, list[JournalRecord]]:
         """Note that one more process was lost over the pending step: how many that makes, and the journal with it.
@@ -307,7 +323,7 @@ async def claim(
         DecodeError: what is stored does not fit the code.
     """
     record = await shielded(store.claim(seen.run_id, options))
-    recorder = Recorder(store, {ROOT: codec.ledger()}, record, usage_of, attempt=record.attempt, usage=record.usage)
+    recorder = Recorder(store, {ROOT: codec.ledger()}, record, usage_of, usage=record.usage)
     recorder.held = record.status is Status.RUNNING
     try:
         calls = await store.calls(seen.run_id) if recorder.held else []

@@ -12,6 +12,7 @@ from agentgraph.clock import Clock, SystemClock
 from agentgraph.concurrency import called_in_loop
 from agentgraph.exceptions import RunNotResumable
 
+from .attempts import retries
 from .blueprint import Blueprint
 from .context import GraphRunContext
 from .events import Observer, Outlet, RunStarted
@@ -102,6 +103,7 @@ class Scheduler:
         root.status, root.ctx.attempt = record.status, record.attempt
         execution = Execution(root, options=record.options)
         execution.take_up(restored, record.seq, calls)
+        root.ctx.attempt += retries(root.ctx.journal)
         return await self._opened(execution)
 
     async def _opened(self, execution: Execution[StateT, DepsT, ResultT]) -> Execution[StateT, DepsT, ResultT]:

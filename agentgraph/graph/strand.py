@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Generic
 
@@ -11,6 +11,7 @@ from typing_extensions import TypeIs, TypeVar
 from agentgraph.exceptions import GraphRuntimeError
 
 from .appended import AppendedList
+from .attempts import Attempts, retries
 from .blueprint import Blueprint
 from .checks import END, JOIN
 from .codec import Node
@@ -66,13 +67,14 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         stop = ctx.interruption
         if stop.covered:
             stop.check(ctx.seq)
-            outcome = await node.run(ctx)
+            outcome = await self._turn(node)
         else:
             with stop.covering(ctx.seq):
-                outcome = await node.run(ctx)
+                outcome = await self._turn(node)
         self._check_outcome(node, outcome)
         if self.recorder is not None and started is not None:
-            await self._commit(self.recorder, Turn(ctx.seq, node, outcome, started, ctx.clock.now(), self.path))
+            ended = ctx.clock.now()
+            await self._commit(self.recorder, Turn(ctx.seq, node, outcome, started, ended, self.path, ctx.attempt))
         elif isinstance(outcome, End):
             self.status = Status.SUCCEEDED
         self._move_on(outcome)
@@ -90,9 +92,9 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         """
         pending = self.pending
         if self.recorder is not None:
-            now = self.ctx.clock.now()
+            ctx, now = self.ctx, self.ctx.clock.now()
             ran = None if edited or not is_node(pending) else pending
-            await self._commit(self.recorder, Turn(self.ctx.seq, ran, outcome, now, now, self.path), status)
+            await self._commit(self.recorder, Turn(ctx.seq, ran, outcome, now, now, self.path, ctx.attempt), status)
         self._move_on(outcome)
 
     def open(self, path: str) -> Strand[StateT, DepsT, ResultT]:
@@ -113,8 +115,16 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         """The same of a branch that stands before step `seq`, of which `rows` are known."""
         journal = Journal(None if self.recorder is None else self.recorder.write_journal, self.ctx.run_id)
         journal.begin(seq, rows, path)
-        ctx = replace(self.ctx, state=state, seq=seq, branch=path, journal=journal, live=Live(), failure=None)
+        attempt = self.ctx.attempt + retries(journal)
+        ctx = replace(self.ctx, state=state, seq=seq, attempt=attempt, branch=path, journal=journal)
+        ctx.live, ctx.failure = Live(), None
         return Strand(self.graph, ctx, self.frontier, self.recorder, path)
+
+    def _turn(self, node: BaseNode[StateT, DepsT, ResultT]) -> Coroutine[Any, Any, Outcome]:
+        policy = self.graph.policies.get(node.get_node_id()) if self.graph.policies else None
+        if policy is None:
+            return node.run(self.ctx)
+        return Attempts(policy, self.ctx, self.frontier, self.recorder, self.graph.appended_fields).take(node)
 
     async def _commit(self, recorder: Recorder, turn: Turn, status: Status | None = None) -> None:
         pending = self.frontier.pending(self.path)

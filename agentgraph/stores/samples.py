@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from anyio.lowlevel import checkpoint
+
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import (
     OPENING,
@@ -36,6 +38,12 @@ class HandClock:
 
     def monotonic(self) -> float:
         return self.ticks
+
+    async def sleep(self, seconds: float) -> None:
+        """Turn the clock on, and let others have their turn."""
+        self.seconds += seconds
+        self.ticks += seconds
+        await checkpoint()
 
 
 def new_run(
