@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
 from typing import Annotated
 
@@ -52,7 +52,9 @@ class Usage:
             self.details = merged
 
     def __add__(self, other: Usage) -> Usage:
-        total = replace(self, details=None if self.details is None else dict(self.details))
+        details = None if self.details is None else dict(self.details)
+        tokens = (self.request_tokens, self.response_tokens, self.total_tokens)
+        total = Usage(self.requests, *tokens, details, priced=self.priced, cost=self.cost)
         total.incr(other)
         return total
 

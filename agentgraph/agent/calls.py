@@ -101,7 +101,7 @@ def _used(ctx: AgentContext[Any], call: Call, ended: Mapping[int, CallOutcome]) 
     """What a call has used, whether it came to its end, now or in an earlier attempt, or not."""
     outcome = ended.get(call.position)
     if outcome is None:
-        once = _identified(Once(str(call.position), _run_told), call.part)
+        once = Once[CallOutcome](str(call.position), _run_told, identity=_identity(call.part))
         row = ctx.journal.row(once.key, once.digest())
         if row is None or row.kind is not JournalKind.DONE:
             return _spent(ctx, call.position)
@@ -111,7 +111,7 @@ def _used(ctx: AgentContext[Any], call: Call, ended: Mapping[int, CallOutcome]) 
 
 def _once(batch: _Batch, call: Call) -> Once[CallOutcome]:
     # A function that closed over its own Once would be a cycle, which only the garbage collector frees.
-    return _identified(Once(str(call.position), _run_told, (batch, call), outcomes()), call.part)
+    return Once(str(call.position), _run_told, (batch, call), outcomes(), identity=_identity(call.part))
 
 
 async def _run_told(batch: _Batch, call: Call) -> CallOutcome:
@@ -125,17 +125,19 @@ async def _run_told(batch: _Batch, call: Call) -> CallOutcome:
 
 async def _run(batch: _Batch, call: Call, once: Once[CallOutcome]) -> CallOutcome:
     """Make the call, or ask about it; what was asked about it before, and answered, holds."""
-    ctx, part, answers = batch.ctx, call.part, 0
-    while (stored := ctx.journal.answer(stage(once.key, answers), _identified(once, part).digest())) is not None:
+    ctx, part, answers, here = batch.ctx, call.part, 0, once
+    if ctx.journal.blank:
+        return await _attempt(batch, call, once, approved=False)
+    while (stored := ctx.journal.answer(here.key, here.digest())) is not None:
         match read_answer(stored):
             case ToolDenied(content) | ToolValue(content):
                 return CallOutcome(ToolReturnPart(part.tool_name, content, part.tool_call_id))
             case ToolApproved(args=args):
                 part = part if args is None else replace(part, args=args)
                 answers += 1
+                here = replace(once, key=stage(once.key, answers), identity=_identity(part))
             case _ as unreachable:
                 assert_never(unreachable)
-    here = replace(_identified(once, part), key=stage(once.key, answers))
     ctx.journal.ask_on(here.key, here.digest())
     return await _attempt(batch, replace(call, part=part), here, approved=answers > 0)
 
@@ -234,9 +236,9 @@ def _noted(position: int) -> tuple[str, str]:
     return f"{position} used", "usage"
 
 
-def _identified(once: Once[CallOutcome], part: ToolCallPart) -> Once[CallOutcome]:
-    """As a call of these arguments: they may be other ones than the model gave."""
-    return replace(once, identity=[part.tool_name, part.args_as_json_str()])
+def _identity(part: ToolCallPart) -> list[str]:
+    """What tells a call from others under its key."""
+    return [part.tool_name, part.args_as_json_str()]
 
 
 def _scope(batch: _Batch, position: int) -> CallScope | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import NoneType
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -222,6 +223,8 @@ class Ledger:
 
     codec: Codec
     small: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    values: dict[str, object] = field(default_factory=dict[str, object])
+    """What `small` was encoded from: a number or text that is still the same is not encoded again."""
     lists: dict[str, AppendedList[Any]] = field(default_factory=dict[str, AppendedList[Any]])
     inputs: dict[str, Input] = field(default_factory=dict[str, Input])
     """The fields of the pending node as they were stored; meanwhile its user may have changed them."""
@@ -231,7 +234,7 @@ class Ledger:
     def branch(self, position: int, state: Any) -> Ledger:
         """For a branch of the fork that was encoded last; `state` is its copy of the state."""
         lists = {name: getattr(state, name) for name in self.codec.state.lists}
-        return Ledger(self.codec, {**self.small}, lists, self.forked[position])
+        return Ledger(self.codec, {**self.small}, lists=lists, inputs=self.forked[position])
 
     def adopt_lists(self, state: Any) -> None:
         """Have the lists of the state record what becomes of them."""
@@ -264,12 +267,16 @@ class Ledger:
             items.mark_stored()
 
     def _changed(self, state: Any, *, whole: bool) -> dict[str, bytes]:
-        before = self.small
-        self.small = {
-            name: _dump(adapter, getattr(state, name), f"{self.codec.state.name}.{name}")
-            for name, adapter in self.codec.state.fields.items()
-        }
+        before, values = self.small, {name: getattr(state, name) for name in self.codec.state.fields}
+        self.small = {name: self._small(name, value) for name, value in values.items()}
+        self.values = values
         return {name: value for name, value in self.small.items() if whole or before.get(name) != value}
+
+    def _small(self, name: str, value: object) -> bytes:
+        known = self.values.get(name, ...)
+        if type(value) in _PLAIN and type(known) is type(value) and known == value:
+            return self.small[name]
+        return _dump(self.codec.state.fields[name], value, f"{self.codec.state.name}.{name}")
 
     def _list(self, name: str, state: Any, writer: BodyWriter) -> Sequence[Any] | None:
         items = self._adopted(name, state)
@@ -367,6 +374,9 @@ class Ledger:
             slots[name], encoded = self._slot(adapter, value, f"{node_id}.{name}", writer)
             inputs[name] = (value, encoded)
         return slots, inputs
+
+
+_PLAIN = (int, str, bool, NoneType)
 
 
 def _by_branch(steps: Iterable[StepRecord]) -> Mapping[str, list[StepRecord]]:

@@ -89,6 +89,11 @@ class Journal:
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is written of the step, by this attempt or an earlier one."""
+        return not self._rows
+
     def held(self, *, taken: bool = False) -> list[JournalRecord]:
         """The row that is held back, if any; `taken` by whoever ends the step otherwise, it is held no more."""
         held = [self._held()] if self._held is not None else []

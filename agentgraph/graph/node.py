@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from inspect import cleandoc
-from typing import Any, ClassVar, Generic, Literal, Never, NoReturn, TypeAlias
+from typing import Any, ClassVar, Generic, Literal, Never, NoReturn, TypeAlias, final
 
 from typing_extensions import TypeIs, TypeVar
 
@@ -101,6 +101,7 @@ class BaseNode(ABC, Generic[StateT, DepsT, ResultT]):
         return cleandoc(cls.__doc__) if cls.docstring_notes and cls.__doc__ else None
 
 
+@final
 @dataclass(frozen=True)
 class Fork(BaseNode[Any, Any, Any], Generic[BranchT, JoinT]):  # it stands in graphs of any state and deps
     """Returned by a node to go on with several nodes side by side: `Fork([B(1), B(2)], join=C)`.
@@ -142,4 +143,4 @@ AnyFork: TypeAlias = Fork[BaseNode[Any, Any, Any], BaseNode[Any, Any, Any]]
 
 def is_fork(value: object) -> TypeIs[AnyFork]:
     """Whether branches come next."""
-    return isinstance(value, Fork)
+    return type(value) is Fork  # asked several times a step; isinstance is slow for an abstract class

@@ -58,7 +58,7 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 def cut(data: bytes) -> tuple[bytes, Mapping[str, bytes]]:
     """Take what is big out; returns the rest, and the blobs by their digests."""
-    if len(data) <= LIMIT and data[:1] != _MARK:
+    if _is_small(data):
         return data, {}
     places: list[tuple[int, str]] = []
     blobs: dict[str, bytes] = {}
@@ -74,6 +74,11 @@ def cut(data: bytes) -> tuple[bytes, Mapping[str, bytes]]:
     if not places and data[:1] != _MARK:
         return data, {}
     return b"".join([_MARK, to_json(places), b"\n", *rest, data[done:]]), blobs
+
+
+def _is_small(data: bytes) -> bool:
+    """Whether nothing can be cut out of it."""
+    return len(data) <= LIMIT and data[:1] != _MARK
 
 
 def join(data: bytes, blobs: Mapping[str, bytes]) -> bytes:
@@ -122,6 +127,8 @@ class Cutter:
         return replace(shrunk, opening=opening, calls=calls, branches=branches)
 
     def commit(self, commit: Commit) -> Commit:
+        if _is_small(commit.state) and _is_small(commit.step.body) and _is_small(commit.step.state):
+            return commit
         shrunk = self._record(commit.run_id, commit)
         step = self._record(commit.run_id, commit.step)
         return shrunk if step is commit.step else replace(shrunk, step=step)
