@@ -15,6 +15,7 @@ from .lifecycle import Status
 from .lineage import fork, lineage
 from .node import BaseNode, BranchError, Edge, End, Fork, Join
 from .options import GraphRunOptions
+from .picture import Picture
 from .problems import Problem
 from .questions import Question, open_questions, stage
 from .recorder import Ended, RunInfo
@@ -78,6 +79,7 @@ __all__ = [
     "Observer",
     "Once",
     "Owner",
+    "Picture",
     "Problem",
     "Question",
     "RetryPolicy",

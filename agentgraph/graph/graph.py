@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +25,7 @@ from .interruption import absolute_deadline, dump_deadline, load_deadline
 from .lineage import lineage
 from .node import BaseNode
 from .options import GraphRunOptions
+from .picture import Picture
 from .problems import Problem, problems_in
 from .recorder import RunInfo
 from .run import GraphRun, GraphRunResult
@@ -31,8 +33,6 @@ from .scheduler import Scheduler
 from .store import Store, resolve_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import networkx
 
 __all__ = ["Graph"]
@@ -121,13 +121,33 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         """The graph as networkx sees it: node ids, and `End`; edges carry `label`."""
         return to_networkx(self.definitions)
 
+    def picture(self, **options: Unpack[DiagramOptions]) -> Picture:
+        """The graph, drawn: as Mermaid text, as SVG, in a notebook. Options: see `DiagramOptions`.
+
+        Raises:
+            UserError: an option names a node that is not in the graph; so do all that take these options.
+        """
+        return Diagram(self.definitions, options).picture()
+
     def mermaid_code(self, **options: Unpack[DiagramOptions]) -> str:
         """The graph as the text of a Mermaid state diagram. Options: see `DiagramOptions`."""
         return Diagram(self.definitions, options).mermaid()
 
     def mermaid_save(self, path: Path | str, **options: Unpack[DiagramOptions]) -> None:
-        """Write `mermaid_code` to a file."""
-        Diagram(self.definitions, options).save(path)
+        """Write `mermaid_code` to a file, whatever its name."""
+        Path(path).write_text(self.mermaid_code(**options) + "\n", encoding="utf-8")
+
+    def svg(self, **options: Unpack[DiagramOptions]) -> str:
+        """The graph as the text of an SVG file, drawn in this process. Options: see `DiagramOptions`."""
+        return self.picture(**options).svg()
+
+    def svg_save(self, path: Path | str, **options: Unpack[DiagramOptions]) -> None:
+        """Write `svg` to a file, whatever its name."""
+        Path(path).write_text(self.svg(**options), encoding="utf-8")
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        sources = Diagram(self.definitions, {}).sources()
+        return self.picture(start_node=sources, title=self.name).mime_bundle()
 
     async def _open(
         self, start_node: BaseNode[StateT, DepsT, ResultT] | None, options: GraphRunOptions[StateT, DepsT]
