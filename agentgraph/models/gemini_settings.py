@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from agentgraph.settings import ModelSettings
 
 from .budget import budget_of
+from .effort import effort_of
 from .wire import JSON
 
 __all__ = ["GeminiModelSettings", "GeminiSafetySettings", "encode_settings", "generation_of"]
@@ -60,6 +61,8 @@ BESIDE: Mapping[str, str] = {
     "gemini_cached_content": "cachedContent",
     "gemini_labels": "labels",
 }
+PENALTIES = frozenset({"presence_penalty", "frequency_penalty"})
+"""What models refuse since the fourth generation, as they do a budget for thinking."""
 GENERATION = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
 
 
@@ -72,7 +75,8 @@ def generation_of(model_name: str) -> tuple[int, int] | None:
 def encode_settings(settings: ModelSettings | None, model_name: str) -> JSON:
     """The fields that the settings stand for, but for those about tools and without `extra_body`."""
     given: Mapping[str, object] = dict(settings or {})
-    generated: JSON = {wire: given[name] for name, wire in GENERATED.items() if name in given}
+    refused = PENALTIES if _is_since_4(model_name) else frozenset[str]()
+    generated: JSON = {wire: given[name] for name, wire in GENERATED.items() if name in given and name not in refused}
     thinking = _thinking(given.get("thinking"), model_name)
     thinking |= cast("JSON", given.get("gemini_thinking_config", {}))  # cast: the type of that setting
     if thinking:
@@ -81,14 +85,18 @@ def encode_settings(settings: ModelSettings | None, model_name: str) -> JSON:
     return {**body, "generationConfig": generated} if generated else body
 
 
+def _is_since_4(model_name: str) -> bool:
+    return (generation_of(model_name) or (0, 0)) >= (4, 0)
+
+
 def _thinking(asked: object, model_name: str) -> JSON:
     generation = generation_of(model_name)
     if asked is None or "gemma" in model_name or (generation is not None and generation < (2, 5)):
         return {}
-    if isinstance(asked, int):
+    if isinstance(asked, int) and not _is_since_4(model_name):
         return {"includeThoughts": asked != 0, "thinkingBudget": asked}
     if generation is None or generation < (3, 0):
         return {"includeThoughts": True, "thinkingBudget": budget_of(asked)}
     # https://ai.google.dev/gemini-api/docs/thinking: the first of the third generation knows low and high alone.
-    level = "high" if asked == "medium" and "gemini-3-pro" in model_name else str(asked)
+    level = "high" if asked == "medium" and "gemini-3-pro" in model_name else str(effort_of(asked))
     return {"includeThoughts": True, "thinkingLevel": level.upper()}

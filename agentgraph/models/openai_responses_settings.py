@@ -9,7 +9,7 @@ from agentgraph.providers.services import ChatProfile
 from agentgraph.settings import ModelSettings
 
 from .effort import effort_of
-from .openai_settings import SAMPLING, OpenAIModelSettings
+from .openai_settings import SAMPLING, OpenAIModelSettings, samples
 from .wire import JSON
 
 __all__ = ["OpenAIResponsesModelSettings", "encode_settings"]
@@ -61,10 +61,11 @@ def encode_settings(settings: ModelSettings, profile: ChatProfile) -> JSON:
     given: Mapping[str, object] = dict(settings)
     body: JSON = {wire: given[name] for name, wire in FIELDS.items() if name in given}
     reasoning = _reasoning(given, profile)
+    sampling = samples(profile, reasoning.get("effort"))
     text = {"verbosity": given["openai_verbosity"]} if "openai_verbosity" in given else {}
-    nested = {"reasoning": reasoning, "text": text, "include": _include(given, profile)}
+    nested = {"reasoning": reasoning, "text": text, "include": _include(given, profile, sampling=sampling)}
     body |= {name: value for name, value in nested.items() if value}
-    return body if profile.sampling else {name: value for name, value in body.items() if name not in SAMPLING}
+    return body if sampling else {name: value for name, value in body.items() if name not in SAMPLING}
 
 
 def _reasoning(given: Mapping[str, object], profile: ChatProfile) -> JSON:
@@ -78,9 +79,9 @@ def _reasoning(given: Mapping[str, object], profile: ChatProfile) -> JSON:
     return reasoning
 
 
-def _include(given: Mapping[str, object], profile: ChatProfile) -> list[str]:
+def _include(given: Mapping[str, object], profile: ChatProfile, *, sampling: bool) -> list[str]:
     # Models that cannot think refuse to be asked for their thoughts.
     include = [THOUGHTS] if profile.effort is not None else []
-    if profile.sampling and (given.get("openai_logprobs") or "openai_top_logprobs" in given):
+    if sampling and (given.get("openai_logprobs") or "openai_top_logprobs" in given):
         include.append(LOGPROBS)
     return include + [name for name in cast("list[str]", given.get("openai_include", [])) if name not in include]

@@ -13,7 +13,7 @@ from agentgraph.settings import ModelSettings
 from .effort import effort_of
 from .wire import JSON
 
-__all__ = ["OpenAIModelSettings", "encode_settings", "profile_of"]
+__all__ = ["SAMPLING", "OpenAIModelSettings", "encode_settings", "profile_of", "samples"]
 
 
 class OpenAIModelSettings(ModelSettings, total=False):
@@ -50,7 +50,8 @@ PREFIXED = frozenset(name for name in OpenAIModelSettings.__annotations__ if nam
 SAMPLING = frozenset(
     {"temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "stop"}
 )
-THINKS_ALWAYS = re.compile(r"(o[1-9]|gpt-5)(-(?!chat)|$)")
+THINKS_ALWAYS = re.compile(r"(o[1-9]|gpt-5(\.([6-9]|\d\d))?|gpt-([6-9]|\d\d)(\.\d+)?)(-(?!chat)|$)")
+THINKS_IF_ASKED = re.compile(r"gpt-5\.[1-5](-(?!chat)|$)")
 THINKS_NEVER = re.compile(r"gpt-(3\.5|4)|chatgpt-")
 NO_SYSTEM_ROLE = re.compile(r"o1-(mini|preview)")
 
@@ -64,6 +65,8 @@ def profile_of(service: ChatProfile, model_name: str) -> ChatProfile:
         service = replace(service, system_role="user")
     if THINKS_ALWAYS.match(name):
         return replace(service, sampling=False)
+    if THINKS_IF_ASKED.match(name):
+        return replace(service, sampling="unthinking")
     return replace(service, effort=None) if THINKS_NEVER.match(name) else service
 
 
@@ -76,8 +79,13 @@ def encode_settings(settings: ModelSettings, profile: ChatProfile) -> JSON:
     if "thinking" in given:
         body |= _thinking(given["thinking"], profile)
     body |= {name.removeprefix(profile.prefix): given[name] for name in given if _is_own(name, profile)}
-    left_out = profile.refused if profile.sampling else profile.refused | SAMPLING
+    left_out = profile.refused if samples(profile, body.get("reasoning_effort")) else profile.refused | SAMPLING
     return {name: value for name, value in body.items() if name not in left_out}
+
+
+def samples(profile: ChatProfile, effort: object) -> bool:
+    """Whether temperature and its like are taken together with this effort; None: none is asked for."""
+    return effort in (None, "none") if profile.sampling == "unthinking" else profile.sampling
 
 
 def _is_own(name: str, profile: ChatProfile) -> bool:

@@ -46,8 +46,8 @@ class ChatProfile:
     """Common settings that the service does not know, and refuses."""
     prefix: str = "openai_"
     """What the names of the service's own settings begin with."""
-    sampling: bool = True
-    """Whether temperature and its like are taken."""
+    sampling: bool | Literal["unthinking"] = True
+    """Whether temperature and its like are taken; `unthinking`: only while no effort is asked for."""
     effort: Effort | None = "reasoning_effort"
     """How thinking is asked for; None if it cannot be."""
     efforts: tuple[tuple[str, Effort | None], ...] = ()

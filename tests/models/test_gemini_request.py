@@ -283,6 +283,15 @@ def test_thinking_is_asked_for_as_the_model_takes_it(model_name: str, asked: Any
     assert generated(ModelSettings(thinking=asked), model_name).get("thinkingConfig") == config
 
 
+def test_newer_models_take_neither_penalties_nor_budgets() -> None:
+    settings = ModelSettings(presence_penalty=1, frequency_penalty=1, thinking=20_000)
+    thinking = {"includeThoughts": True, "thinkingLevel": "HIGH"}
+    assert generated(settings, "gemini-4-argon") == {"thinkingConfig": thinking}
+    budget = {"includeThoughts": True, "thinkingBudget": 20_000}
+    older = {"presencePenalty": 1, "frequencyPenalty": 1, "thinkingConfig": budget}
+    assert generated(settings, "gemini-3.8-flash") == older
+
+
 def test_the_services_own_thinking_fields_win() -> None:
     settings = GeminiModelSettings(thinking="low", gemini_thinking_config={"thinkingBudget": 7})
     assert generated(settings)["thinkingConfig"] == {"includeThoughts": True, "thinkingBudget": 7}

@@ -18,7 +18,7 @@ from agentgraph.models.groq import GroqModel
 from agentgraph.models.mistral import MistralModel
 from agentgraph.models.openai import OpenAIModel
 from agentgraph.models.openai_responses import OpenAIResponsesModel
-from agentgraph.providers import Provider, RetrySettings
+from agentgraph.providers import Provider, RetrySettings, infer_provider
 from agentgraph.providers.anthropic import AnthropicProvider
 from agentgraph.providers.azure import AzureProvider
 from agentgraph.providers.bedrock import BedrockProvider
@@ -27,6 +27,8 @@ from agentgraph.providers.google_gla import GoogleGLAProvider
 from agentgraph.providers.groq import GroqProvider
 from agentgraph.providers.mistral import MistralProvider
 from agentgraph.providers.openai import OpenAIProvider
+from agentgraph.providers.registry import PROVIDERS
+from agentgraph.providers.services import SERVICES
 from agentgraph.settings import ModelSettings
 from tests.models.bedrock_service import event_frame, exception_frame, frames_reply
 from tests.models.conftest import KEY
@@ -38,6 +40,8 @@ ECHO = f"your key {KEY} and your header {OTHER}"
 HTML = {"content-type": "text/html"}
 JSON = {"content-type": "application/json"}
 EVENTS = {"content-type": "text/event-stream"}
+
+KEYS = ("ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY", "AWS_BEARER_TOKEN_BEDROCK", "CO_API_KEY", "GEMINI_API_KEY")
 
 ONCE = RetrySettings(max_retries=0)
 MakeModel = Callable[[str], Model]
@@ -201,6 +205,19 @@ def test_a_key_that_cannot_be_sent_is_refused_unseen(key: str) -> None:
     with pytest.raises(RuntimeError, match="cannot be sent") as raised:
         OpenAIProvider(api_key=key)
     assert not any(KEY in text for text in (str(raised.value), repr(raised.value), repr(vars(raised.value))))
+
+
+@pytest.mark.parametrize("name", sorted({*SERVICES, *PROVIDERS} - {"google-vertex"}))  # which has no key
+def test_no_provider_shows_its_key(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = SERVICES.get(name)
+    variables = [service.key] if service else []
+    for variable in (*variables, *KEYS):
+        monkeypatch.setenv(variable, KEY)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:1")
+    provider = infer_provider(name)
+    assert provider.redact(f"it was {KEY}") == "it was [redacted]"
+    assert KEY not in repr((provider, vars(provider), provider.auth, provider.retries))
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -171,7 +171,9 @@ def test_what_a_service_refuses_is_left_out() -> None:
     assert settled(settings, "gpt-oss-120b", "cerebras") == {"seed": 1}
 
 
-@pytest.mark.parametrize("name", ["o3", "o4-mini", "gpt-5", "gpt-5-mini", "openai/gpt-5-nano"])
+@pytest.mark.parametrize(
+    "name", ["o3", "o4-mini", "gpt-5", "gpt-5-mini", "openai/gpt-5-nano", "gpt-5.6-luna", "gpt-6.1-sol", "gpt-10"]
+)
 def test_models_that_always_think_take_no_sampling(name: str) -> None:
     settings = OpenAIModelSettings(temperature=0, stop_sequences=["x"], openai_logprobs=True, seed=1)
     assert settled(settings, name) == {"seed": 1}
@@ -180,6 +182,12 @@ def test_models_that_always_think_take_no_sampling(name: str) -> None:
 @pytest.mark.parametrize("name", ["gpt-4o", "gpt-5-chat-latest", "gpt-5.1", "grok-4"])
 def test_other_models_take_sampling(name: str) -> None:
     assert settled(ModelSettings(temperature=0), name) == {"temperature": 0}
+
+
+def test_models_that_think_if_asked_take_sampling_if_not() -> None:
+    none = OpenAIModelSettings(temperature=0, openai_reasoning_effort="none")
+    assert settled(none, "gpt-5.4-mini") == {"reasoning_effort": "none", "temperature": 0}
+    assert settled(ModelSettings(temperature=0, thinking="low"), "gpt-5.4-mini") == {"reasoning_effort": "low"}
 
 
 def test_services_bound_replies_by_different_fields() -> None:

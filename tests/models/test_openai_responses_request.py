@@ -187,6 +187,15 @@ def test_prefixed_settings_go_to_their_places() -> None:
     assert settled(settings, "gpt-4o") == {**fields, "reasoning": reasoning}
 
 
+def test_models_that_think_if_asked_take_sampling_if_not() -> None:
+    settings = OpenAIResponsesModelSettings(temperature=0, openai_top_logprobs=1)
+    asked = settled(settings, "gpt-5.4")
+    assert (asked["temperature"], asked["top_logprobs"], len(asked["include"])) == (0, 1, 2)
+    settings["thinking"] = "low"
+    thinking = settled(settings, "gpt-5.4")
+    assert thinking == {"reasoning": {"effort": "low"}, "include": ["reasoning.encrypted_content"]}
+
+
 def choice(tool_choice: Any, service: str = "openai") -> tuple[Any, list[str]]:  # Any: any choice
     fields = body(settings=ModelSettings(tool_choice=tool_choice), parameters=tools("f", "g"), service=service)
     return fields["tool_choice"], [tool["name"] for tool in fields["tools"]]
