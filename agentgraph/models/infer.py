@@ -9,7 +9,7 @@ from agentgraph.exceptions import UserError
 from agentgraph.model import Model
 
 from .known_names import KnownModelName
-from .names import nearest_names, protocols, split_name
+from .names import nearest_names, protocol_of, split_name
 from .registered import made_by, prefixes
 
 __all__ = ["infer_model"]
@@ -40,7 +40,7 @@ def infer_model(model: Model | KnownModelName | str) -> Model:
         raise UserError(f"there is no model {model!r}: {hint} (providers: {', '.join(prefixes())})")
     prefix, name = found
     try:
-        named: Callable[..., Model] = _load(protocols()[prefix])
+        named: Callable[..., Model] = _load(protocol_of(prefix, name))
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith(f"{__package__}."):
             raise

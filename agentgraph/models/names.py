@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -9,7 +10,7 @@ from typing import get_args
 
 from .known_names import KnownModelName
 
-__all__ = ["FAMILIES", "nearest_names", "protocols", "split_name"]
+__all__ = ["FAMILIES", "nearest_names", "protocol_of", "protocols", "split_name"]
 
 OWN_PROTOCOLS: Mapping[str, str] = {
     "anthropic": "anthropic:AnthropicModel",
@@ -33,6 +34,10 @@ FAMILIES: Mapping[str, str] = {
     "gemini": "google-gla",
 }
 """The prefix that a name without one stands for, by how it begins."""
+BY_RESPONSES = re.compile(
+    r"gpt-(5\.([4-9]|\d\d)|([6-9]|\d\d)(\.\d+)?)(-(?!chat)|$)|(gpt-5|o\d)\S*-(pro|codex|deep-research)\b"
+)
+"""The models of OpenAI that its chat refuses, or refuses to let think and call tools in one request."""
 
 
 @cache
@@ -42,6 +47,12 @@ def protocols() -> Mapping[str, str]:
     from agentgraph.providers.services import SERVICES
 
     return {**dict.fromkeys(SERVICES, "openai:OpenAIModel"), **OWN_PROTOCOLS}
+
+
+def protocol_of(prefix: str, model_name: str) -> str:
+    """The class for a model of a service: the usual one of its prefix, or the one that serves all of the model."""
+    by_responses = prefix == "openai" and BY_RESPONSES.match(model_name)
+    return protocols()["openai-responses" if by_responses else prefix]
 
 
 def split_name(name: str) -> tuple[str, str] | None:

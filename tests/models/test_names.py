@@ -19,6 +19,7 @@ from agentgraph.models import (
 )
 from agentgraph.models.names import protocols, split_name
 from agentgraph.models.openai import OpenAIModel
+from agentgraph.models.openai_responses import OpenAIResponsesModel
 from agentgraph.models.test import TestModel
 from tests.shared_data import REPOSITORY
 
@@ -44,6 +45,30 @@ def test_a_name_becomes_a_model(name: str, service: str, model_name: str) -> Non
     model = infer_model(name)
     assert isinstance(model, OpenAIModel)
     assert (model.system, model.model_name) == (service, model_name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt-5.4",
+        "gpt-5.6-luna",
+        "gpt-6-sol",
+        "gpt-6.1-terra",
+        "gpt-5-pro",
+        "gpt-5.3-codex",
+        "o3-pro",
+        "o4-mini-deep-research",
+    ],
+)
+def test_what_openais_chat_does_not_serve_goes_by_responses(name: str) -> None:
+    model = infer_model(f"openai:{name}")
+    assert isinstance(model, OpenAIResponsesModel)
+    assert (model.system, model.model_name) == ("openai", name)
+
+
+@pytest.mark.parametrize("name", ["gpt-4.1", "gpt-4o-mini", "gpt-5", "gpt-5.3", "gpt-5.4-chat-latest", "o3"])
+def test_what_openais_chat_serves_goes_there(name: str) -> None:
+    assert isinstance(infer_model(f"openai:{name}"), OpenAIModel)
 
 
 def test_a_model_is_handed_back() -> None:
@@ -115,14 +140,14 @@ def test_a_prefix_is_a_word_that_is_not_taken(prefix: str) -> None:
 
 def test_a_protocol_without_a_client_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {**protocols(), "groq": "no_such_module:Model"}
-    monkeypatch.setattr("agentgraph.models.infer.protocols", lambda: table)
+    monkeypatch.setattr("agentgraph.models.names.protocols", lambda: table)
     with pytest.raises(UserError, match="no client for 'groq'"):
         infer_model("groq:x")
 
 
 def test_a_library_that_a_client_misses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {**protocols(), "groq": "openai:OpenAIModel"}
-    monkeypatch.setattr("agentgraph.models.infer.protocols", lambda: table)
+    monkeypatch.setattr("agentgraph.models.names.protocols", lambda: table)
     monkeypatch.delitem(sys.modules, "agentgraph.models.openai")
     monkeypatch.delitem(sys.modules, "agentgraph.models.chat")
     monkeypatch.setitem(sys.modules, "tenacity", None)
