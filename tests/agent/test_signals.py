@@ -336,6 +336,35 @@ async def test_a_deadline_holds_for_whoever_resumes_unless_given_anew() -> None:
     assert (await story.agent.run(resume="r", deadline=3600)).data == "Once upon a time."
 
 
+async def test_over_a_deadline_the_runs_of_tools_stop_too_and_go_on_with_theirs() -> None:
+    store = MemoryStore()
+    story = Story(store, anyio.lowlevel.checkpoint)
+    boss = Agent(says([call("ask", "a")], "done"), store=store)
+
+    @boss.tool
+    async def ask(ctx: RunContext[None]) -> str:
+        return (await story.agent.run("Go on", parent=ctx)).data
+
+    with pytest.raises(DeadlineExceeded) as caught:
+        await boss.run("Ask", run_id="boss", deadline=0.1)
+    assert caught.value.run_id == "boss"
+    left = {run.run_id: run.status for run in await store.list()}
+    assert left.pop("boss") is Status.FAILED
+    assert set(left.values()) <= {Status.CANCELLED}
+    story.asked = 1
+    assert (await boss.run(resume="boss", deadline=LATER)).data == "done"
+    assert {run.status for run in await store.list()} == {Status.SUCCEEDED}
+
+
+async def test_over_a_deadline_the_thread_of_a_tool_is_waited_for(store: Store) -> None:
+    held = Held(store)
+    threading.Timer(0.06, held.go.set).start()
+    with suppress(DeadlineExceeded):
+        await held.agent.run("Go on", run_id="r", deadline=0.05)
+    assert (await held.agent.run(resume="r", deadline=LATER)).data == "done"
+    assert held.made == 1
+
+
 def test_a_deadline_holds_for_sync_runs() -> None:
     story = Story(MemoryStore(), anyio.lowlevel.checkpoint)
     with pytest.raises(DeadlineExceeded):
