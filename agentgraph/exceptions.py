@@ -16,7 +16,7 @@
         DecodeError                 something stored does not fit the code that reads it
       RunError                      the run itself is not as asked
         RunNotFound  RunExists  RunBusy  RunFenced
-        RunWaiting   RunCancelled  RunNotResumable  DeadlineExceeded
+        RunWaiting   RunPaused  RunCancelled  RunNotResumable  DeadlineExceeded
     NodeTimeout (TimeoutError)      a node took longer than its class allows
     FallbackExceptionGroup          every model of a FallbackModel failed
 
@@ -26,7 +26,7 @@ Each class takes facts, keeps them as attributes and writes the sentence itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,7 @@ __all__ = [
     "RunFenced",
     "RunNotFound",
     "RunNotResumable",
+    "RunPaused",
     "RunWaiting",
     "StoreError",
     "UnexpectedModelBehavior",
@@ -228,6 +229,18 @@ class RunWaiting(RunError):
         super().__init__(
             run_id,
             f"run {run_id!r} waits for {len(self.requests)} answer(s); resume it with `answers=`",
+        )
+
+
+class RunPaused(RunError):
+    """The run stands before a node that `break_before` names; `nodes` are those, by the paths of their branches."""
+
+    def __init__(self, run_id: str, nodes: Mapping[str, object]) -> None:
+        self.nodes = dict(nodes)
+        where = [f"{type(node).__name__}{f' of branch {path}' if path else ''}" for path, node in self.nodes.items()]
+        super().__init__(
+            run_id,
+            f"run {run_id!r} stopped before {', '.join(where)}, as `break_before` says; go on with `resume={run_id!r}`",
         )
 
 

@@ -27,6 +27,7 @@ from agentgraph.exceptions import (
     RunFenced,
     RunNotFound,
     RunNotResumable,
+    RunPaused,
     RunWaiting,
     StoreError,
     UnexpectedModelBehavior,
@@ -70,6 +71,10 @@ SENTENCES: dict[str, tuple[Exception, str]] = {
     ),
     "waiting": (RunWaiting("r", ["q"]), "run 'r' waits for 1 answer(s); resume it with `answers=`"),
     "cancelled": (RunCancelled("r"), "run 'r' was cancelled; go on with `resume='r'`"),
+    "paused": (
+        RunPaused("r", {"": 1, "0:1": "x"}),
+        "run 'r' stopped before int, str of branch 0:1, as `break_before` says; go on with `resume='r'`",
+    ),
     "late": (
         DeadlineExceeded("r", LATE),
         f"run 'r' was not done at its deadline, {LATE}; go on with `resume='r'` and a later `deadline`",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Generic
 
 from typing_extensions import TypedDict, TypeVar
 
 from agentgraph.context import RunContext
-from agentgraph.graph import Deadline, Store
+from agentgraph.graph import BaseNode, Deadline, Store
 from agentgraph.messages import ModelMessage
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName
@@ -58,6 +58,10 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     deadline: Deadline | None
     """When the run has to be done: an aware `datetime`, or seconds from now. Over it the run fails with
     `DeadlineExceeded`; what it has done is kept. It holds for whoever resumes the run unless given anew."""
+    break_before: Sequence[type[BaseNode[Any, Any, Any]]] | None
+    """Breakpoints, such as `[HandleResponseNode]`: before a node of these classes takes its turn the run stops and is
+    released, and goes past when it is resumed. An iteration ends there, the other doors raise `RunPaused`. They hold
+    for this call."""
     store: StoreLike | None
     """Where the run is kept: a store, or what `open_store` takes; by default where the agent says."""
 
@@ -77,6 +81,7 @@ RUN_DEFAULTS: RunOptions[None] = {
     "parent": None,
     "key": None,
     "deadline": None,
+    "break_before": None,
     "store": None,
 }
 """What each option is where it is left out."""

@@ -70,6 +70,15 @@ class AgentRun(Generic[DepsT, ResultT]):
         with self._telling():
             return await self._run.next(node)
 
+    async def heed_breakpoint(self) -> None:
+        """Stop before the node that comes next if `break_before` says so; the second time, this goes past.
+
+        Raises:
+            RunPaused: it does.
+        """
+        with self._telling():
+            await self._run.heed_breakpoint()
+
     async def finish(self) -> AgentRunResult[ResultT]:
         """Take all steps that are left.
 
@@ -77,8 +86,8 @@ class AgentRun(Generic[DepsT, ResultT]):
             AgentRunError, Exception: as `next`.
         """
         with self._telling(), self.ctx.interruptible():  # one for all steps
-            while not isinstance(self.next_node, End):
-                await self._run.next()
+            while not isinstance(await self._run.advance(), End):
+                pass
         assert self.result is not None  # that is where a run ends
         return self.result
 
@@ -93,9 +102,8 @@ class AgentRun(Generic[DepsT, ResultT]):
         """The first node at first, then what each step leads to, the End last."""
         if not self._run.started:
             return await anext(self._run)
-        if isinstance(self.next_node, End):
-            raise StopAsyncIteration
-        return await self.next()
+        with self._telling():
+            return await anext(self._run)
 
     def stopped(self) -> AgentRunError | None:
         """What stopped the run in the middle of a step; None if nothing did."""

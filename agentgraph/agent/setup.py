@@ -97,6 +97,8 @@ class Ask:
                 f"a run has no option {', '.join(sorted(unknown))}; it has {', '.join(RunOptions.__annotations__)}"
             )
             raise TypeError(message)
+        if self.options.get("parent") is not None and self.options.get("break_before"):
+            raise UserError("`break_before=` cannot stop a run inside of a step of its `parent`: leave it out")
         resume = self.options.get("resume")
         if resume is None:
             if self.prompt is None:
@@ -136,7 +138,13 @@ class RunSetup(Generic[ResultT]):
             RunExists, RunNotFound, RunBusy, RunNotResumable, DecodeError, StoreError: about the stored run.
         """
         ask.check()
-        ask = ask.timed()
+        breakpoints = ask.options.get("break_before") or ()
+        self.graph.check_breakpoints(breakpoints, stored=True)
+        execution = await self._opened(ask.timed())
+        execution.ctx.interruption.break_before = breakpoints
+        return execution
+
+    async def _opened(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         if ask.options.get("parent") is not None:
             return await self._open_child(ask)
         where = ask.options.get("store")

@@ -212,6 +212,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
     async def _open_reply(self) -> None:
         """Go on to the next reply that shows something to read; those that only call function tools are handled."""
         while not isinstance(node := self._run.next_node, End):
+            await self._run.heed_breakpoint()
             if not _asks_model(node):
                 await self._run.next()
                 continue
@@ -243,6 +244,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         self._ahead.clear()
         await self._stack.aclose()
         await self._run.next()
+        await self._run.heed_breakpoint()
         await self._run.next()
 
     def _shows(self, event: AgentStreamEvent) -> bool:

@@ -121,6 +121,22 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
             named = [str(Fault(node_id, self.definitions[node_id].node)) for node_id in stranded]
             warnings.warn(f"no way leads from {start} to {', '.join(named)}", stacklevel=4)
 
+    def check_breakpoints(self, nodes: Sequence[type[BaseNode[Any, Any, Any]]], *, stored: bool) -> None:
+        """Refuse to stop before nodes of other graphs, or a run that could not be found again.
+
+        Raises:
+            UserError: says which.
+        """
+        known = [definition.node for definition in self.definitions.values()]
+        strange = [node.__name__ for node in nodes if node not in known]
+        if strange:
+            there_are = ", ".join(self.definitions)
+            raise UserError(
+                f"`break_before` names {', '.join(strange)}, not in graph {self.name!r}: it has {there_are}"
+            )
+        if nodes and not stored:
+            raise UserError("a run that `break_before` stops needs a store to be found in: give `store=`")
+
     def check_state(self, state: object) -> None:
         """Refuse to store a state that is not what the nodes say.
 

@@ -9,7 +9,7 @@ and the failure is the run's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Generic
 
 import anyio
@@ -17,14 +17,23 @@ from anyio.abc import TaskGroup
 from typing_extensions import TypeVar
 
 from agentgraph.concurrency import lone_error
-from agentgraph.exceptions import GraphRuntimeError, RunCancelled, RunError, RunWaiting, StoreError
+from agentgraph.exceptions import (
+    GraphRuntimeError,
+    RunCancelled,
+    RunError,
+    RunFenced,
+    RunPaused,
+    RunWaiting,
+    StoreError,
+)
 
+from .breakpoints import heed_breakpoint
 from .codec import RestoredBranch
 from .frontier import Frontier, parent_of
 from .journal import Journal
 from .lifecycle import Status
 from .node import BranchError, Join, is_fork
-from .questions import Question
+from .questions import Question, asked_by_branch
 from .store import ROOT, JournalRecord
 from .strand import Strand, is_node
 
@@ -55,6 +64,10 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         self._failing: set[str] = set()
         self._failure: Exception | None = None
         self._waiting: dict[str, list[Question]] = {}
+        self._paused: dict[str, object] = {}
+        self._ready: list[str] = []
+        self._one_turn = self._taken = False
+        self._asked = asked_by_branch(rows)
         for path, branch in (known or {}).items():
             if branch.ledger is not None:  # else it has ended
                 above = self._strands[parent_of(path)]
@@ -74,30 +87,47 @@ class Branches(Generic[StateT, DepsT, ResultT]):
             rows += [question.row(ctx.run_id, ctx.seq, path) for question in self._waiting[path]]
         return rows
 
-    async def walk(self) -> None:
-        """Go on until the root stands at the node that joins its branches.
+    async def walk(self, *, one_turn: bool = False) -> None:
+        """Go on until the root stands at the node that joins its branches, or one branch has taken `one_turn`.
 
         Raises:
+            RunPaused: branches stand at breakpoints, and the others, if any are left, wait for answers.
             RunWaiting: branches wait for answers, and nothing else is left to do.
             Exception: what failed a branch, and so the run.
         """
+        self._one_turn = one_turn
         with lone_error():
             async with anyio.create_task_group() as tasks:
                 self._go_on(tasks)
         if self._failure is not None:
             raise self._failure
+        if self._taken or self._paused:
+            await self._keep_questions()
+        if self._taken:
+            return
+        if self._paused:
+            raise RunPaused(self._strands[ROOT].ctx.run_id, dict(sorted(self._paused.items())))
         if self._waiting:
             questions = [question for path in sorted(self._waiting) for question in self._waiting[path]]
             raise RunWaiting(self._strands[ROOT].ctx.run_id, questions)
 
     def _go_on(self, tasks: TaskGroup) -> None:
-        if self._failure is not None:
+        if self._failure is not None or self._taken:
             return
-        for path in self._frontier.start():
+        self._ready += [path for path in self._frontier.start() if path != ROOT]
+        for path in self._next():
             if parent_of(path) != ROOT:
                 self._scopes[path] = anyio.CancelScope()
-            if path != ROOT:
-                tasks.start_soon(self._walk, path, tasks)
+            tasks.start_soon(self._walk, path, tasks)
+
+    def _next(self) -> list[str]:
+        """The branches to begin with now: all that are ready, or the one whose turn it is."""
+        ready, self._ready = self._ready, []
+        if not self._one_turn or not ready:
+            return ready
+        first = min(ready, key=lambda path: (path in self._asked, self._frontier.pending(path).seq))
+        self._ready = [path for path in ready if path != first]
+        return [first]
 
     async def _walk(self, path: str, tasks: TaskGroup) -> None:
         failure: Exception | None = None
@@ -106,6 +136,9 @@ class Branches(Generic[StateT, DepsT, ResultT]):
                 cancelled = self._failure is not None or (scope is not None and scope.cancel_called)
                 if not cancelled:  # before this task was there
                     await self._take_turns(path)
+            except RunPaused as paused:
+                self._paused |= paused.nodes
+                self._frontier.park(path)
             except RunWaiting as waiting:
                 self._waiting[path] = [each for each in waiting.questions if isinstance(each, Question)]
                 self._frontier.park(path)
@@ -123,9 +156,13 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         if strand is None:
             strand = self._strands[path] = self._strands[parent_of(path)].open(path)
         node = strand.pending
+        if self._one_turn:
+            self._check_answered(strand)
         try:
-            while is_node(node) and not is_fork(node):
+            while is_node(node) and not is_fork(node) and not self._taken:
+                await heed_breakpoint(node, strand.ctx)
                 node = await strand.take_turn(node)
+                self._taken = self._one_turn
                 self._check(strand)
         except BaseException as error:
             if not isinstance(error, StoreError | RunError):
@@ -152,12 +189,14 @@ class Branches(Generic[StateT, DepsT, ResultT]):
             strand = self._strands[branch]
             try:
                 await strand.lead_to(BranchError(branch, type(error).__name__, str(error)))
+                self._taken = self._one_turn
                 self._check(strand)
             except (RunError, StoreError) as refusal:
                 await self._fail(branch, refusal, tasks)
             for gone in [each for each in self._strands if each == branch or each.startswith(f"{branch}/")]:
                 del self._strands[gone]
                 self._waiting.pop(gone, None)
+                self._paused.pop(gone, None)
 
     async def _cancel_below(self, branch: str) -> None:
         while inside := [scope for path, scope in self._scopes.items() if path.startswith(f"{branch}/")]:
@@ -165,6 +204,20 @@ class Branches(Generic[StateT, DepsT, ResultT]):
                 scope.cancel()
             self._ended = anyio.Event()
             await self._ended.wait()
+
+    async def _keep_questions(self) -> None:
+        """Write what was asked, though the run does not go to sleep for it."""
+        for row in self.asked:
+            journal = self._strands[row.branch].ctx.journal
+            if journal.row(row.key, row.digest) is None:  # else it was asked before, and may be answered by now
+                with suppress(StoreError, RunFenced):  # it is asked again
+                    await journal.note(row.kind, row.key, row.digest, row.value)
+
+    def _check_answered(self, strand: Strand[StateT, DepsT, ResultT]) -> None:
+        """Let a branch wait on, without a turn, that has asked something and was not answered."""
+        asked = self._asked.get(strand.path, [])
+        if asked and all(question.run_id == strand.ctx.run_id for question in asked):
+            raise RunWaiting(strand.ctx.run_id, asked)
 
     def _check(self, strand: Strand[StateT, DepsT, ResultT]) -> None:
         if strand.status is Status.CANCELLED:

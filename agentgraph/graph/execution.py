@@ -15,7 +15,15 @@ from typing import Generic
 from typing_extensions import TypeVar
 
 from agentgraph.concurrency import heed_cancel
-from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunCancelled, RunFenced, RunWaiting, StoreError
+from agentgraph.exceptions import (
+    AgentRunError,
+    GraphRuntimeError,
+    RunCancelled,
+    RunFenced,
+    RunPaused,
+    RunWaiting,
+    StoreError,
+)
 
 from .branches import Branches
 from .codec import Restored
@@ -48,6 +56,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
     """What the run was started with, as `RunInfo.options` had it."""
     adopt: Callable[[StateT], None] | None = None
     """Told of each state that is read back for a step to be taken anew."""
+    one_turn: bool = False
+    """Of the branches that are open, one takes one turn in a step; else all are walked to their join."""
 
     @property
     def ctx(self) -> GraphRunContext[StateT, DepsT]:
@@ -104,7 +114,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             return
         if error is not None and not isinstance(error, Exception):
             error = self._stopped() or error
-        if error is None:
+        if error is None or (isinstance(error, RunPaused) and error.run_id == self.ctx.run_id):
             await self._settle(Event.RELEASE, None)
         elif isinstance(error, RunWaiting) and self.recorder is not None:
             await self._end_waiting(self.recorder, error)
@@ -235,8 +245,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         if is_fork(node):
             self.branches = self.branches or Branches(self.root)
             with self.ctx.interruption.covering(self.ctx.seq):
-                await self.branches.walk()
-            self.branches = None
+                await self.branches.walk(one_turn=self.one_turn)
+            self.branches = self.branches if is_fork(self.pending) else None
         else:
             await self.root.take_turn(node)
         await heed_cancel()

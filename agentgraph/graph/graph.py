@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from os import PathLike
@@ -20,13 +20,15 @@ from agentgraph.exceptions import DecodeError, RunNotFound, RunNotResumable, Use
 from .blueprint import Blueprint
 from .checks import to_networkx
 from .diagram import Diagram, DiagramOptions
+from .events import Observer
 from .execution import Execution
 from .interruption import absolute_deadline, dump_deadline, load_deadline
 from .lineage import lineage
-from .node import BaseNode
+from .node import BaseNode, End
 from .options import GraphRunOptions
 from .picture import Picture
 from .problems import Problem, problems_in
+from .questions import load_awake
 from .recorder import RunInfo
 from .run import GraphRun, GraphRunResult
 from .scheduler import Scheduler
@@ -57,12 +59,13 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             UserError: neither a start node nor `resume`, or both.
             RunExists, RunNotFound, RunBusy, RunFenced, RunCancelled, RunNotResumable, StoreError: about the stored run.
             DeadlineExceeded: the deadline is over.
+            RunPaused: `break_before` stopped it.
         """
         self._infer_name(options, inspect.currentframe())
         options["infer_name"] = False
         async with self.iter(start_node, **options) as run:
             with run.ctx.interruptible():  # one for all steps
-                async for _ in run:
+                while not isinstance(await run.advance(), End):
                     pass
         assert run.result is not None  # the iteration ends with an End, or raises
         return run.result
@@ -90,8 +93,50 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         frame = inspect.currentframe()
         self._infer_name(options, frame and frame.f_back)  # between this and the caller stands contextlib
         execution = await self._open(start_node, options)
+        execution.ctx.interruption.break_before = options.get("break_before", ())
         async with GraphRun(execution) as run:
             yield run
+
+    async def step(
+        self,
+        run_id: str,
+        *,
+        store: Store | str | PathLike[str],
+        deps: DepsT | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """Claim a stored run, take one step, release it: for workers that live no longer than that.
+
+        Of the branches of a fork one takes one turn: the one that has taken the fewest, of those that wait for nothing.
+
+        Args:
+            run_id: the run.
+            store: where it is kept.
+            deps: what its nodes need; None where they need none.
+            observers: called with each event of the step.
+
+        Returns:
+            What comes next: a node, the `Fork` as long as its branches are not joined, or the End; of a run that has
+            succeeded its End, and nothing is done.
+
+        Raises:
+            RunWaiting: it waits for answers.
+            RunNotFound, RunBusy, RunFenced, RunCancelled, RunNotResumable, StoreError: about the stored run.
+            DeadlineExceeded: its deadline is over.
+            GraphRuntimeError, Exception: the step has failed, and so has the run; stepping again tries again.
+        """
+        self._infer_name({}, inspect.currentframe())
+        where = resolve_store(store)
+        assert where is not None  # `store` is none of what stands for no store
+        record = await load_awake(where, run_id)
+        scheduler, given = (
+            Scheduler(where, observers=observers),
+            cast("DepsT", deps),
+        )  # None is DepsT where there is none
+        execution = await scheduler.resume(self, record, given, deadline=load_deadline(record.options))
+        execution.one_turn = True
+        async with GraphRun(execution) as run:
+            return await run.next()
 
     async def can_resume(self, run_id: str, *, store: Store | str | PathLike[str]) -> list[Problem]:
         """What keeps a stored run from going on with this graph as it is; empty if nothing does.
@@ -162,6 +207,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             message = f"run {resume!r} goes on with its own id and state: leave `run_id` and `state` out"
             raise UserError(message)
         scheduler = _scheduler(options)
+        self.check_breakpoints(options.get("break_before", ()), stored=scheduler.store is not None)
         deadline = absolute_deadline(options.get("deadline"), scheduler.clock)
         if resume is not None:
             if scheduler.store is None:

@@ -8,7 +8,7 @@ raises the error which says why. `Execution` ends the run by it. What comes whil
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
@@ -45,6 +45,8 @@ class Interruption:
         self._reason = ""
         self._overdue = False
         self._error: AgentRunError | None = None
+        self.break_before: Collection[type[object]] = ()
+        """The classes of the nodes before which the run stops."""
 
     @property
     def covered(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Generic
+from typing import Any, Generic
 
 from typing_extensions import TypedDict, TypeVar
 
 from .events import Observer
 from .interruption import Deadline
+from .node import BaseNode
 from .scheduler import Scheduler
 from .store import Store
 
@@ -39,5 +40,8 @@ class GraphRunOptions(TypedDict, Generic[StateT, DepsT], total=False):
     deadline: Deadline | None
     """When the run has to be done: an aware `datetime`, or seconds from now. Over it the run fails with
     `DeadlineExceeded`. It is stored, and holds for whoever resumes the run unless given anew."""
+    break_before: Sequence[type[BaseNode[Any, Any, Any]]]
+    """Breakpoints: before a node of these classes takes its turn the run stops, `pending` and released, and goes past
+    when it is resumed. `run` then raises `RunPaused`, an iteration ends. They hold for this call, and need a store."""
     observers: Sequence[Observer]
     """Called with each event of the run."""

@@ -16,11 +16,21 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from agentgraph.exceptions import UserError
+from agentgraph.exceptions import RunWaiting, UserError
 
-from .store import JournalKind, JournalRecord
+from .lifecycle import Status
+from .store import JournalKind, JournalRecord, RunReader, RunRecord
 
-__all__ = ["Question", "answered", "answered_meanwhile", "open_questions", "pick_question", "stage"]
+__all__ = [
+    "Question",
+    "answered",
+    "answered_meanwhile",
+    "asked_by_branch",
+    "load_awake",
+    "open_questions",
+    "pick_question",
+    "stage",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,35 @@ def answered_meanwhile(questions: Iterable[JournalRecord], rows: Iterable[Journa
 def open_questions(rows: Iterable[JournalRecord]) -> list[Question]:
     """What a run with this journal waits for, in the order asked."""
     return [Question.read(row) for row in rows if row.kind is JournalKind.ASKED]
+
+
+def asked_by_branch(rows: Iterable[JournalRecord]) -> dict[str, list[Question]]:
+    """What each branch of a run with this journal waits for, unless there is an answer that its step has not seen."""
+    found = [*rows]
+    seen = {row.branch for row in found if row.kind is JournalKind.ANSWERED}
+    asked: dict[str, list[Question]] = {}
+    for row in found:
+        if row.kind is JournalKind.ASKED and row.branch not in seen:
+            asked.setdefault(row.branch, []).append(Question.read(row))
+    return asked
+
+
+async def load_awake(store: RunReader, run_id: str) -> RunRecord:
+    """A run that can go on, as far as can be seen without trying.
+
+    Raises:
+        RunNotFound: there is no such run.
+        RunWaiting: none of its questions is answered; those of runs below it, which are answered there, may be.
+        StoreError: the store cannot be read.
+    """
+    record = await store.load(run_id)
+    if record.status is Status.WAITING:
+        rows = await store.calls(run_id)
+        asked = open_questions(rows)
+        unseen = any(row.kind is JournalKind.ANSWERED for row in rows)
+        if asked and not unseen and all(question.run_id == run_id for question in asked):
+            raise RunWaiting(run_id, asked)
+    return record
 
 
 def pick_question(run_id: str, rows: Sequence[JournalRecord], key: str, digest: str | None) -> JournalRecord:

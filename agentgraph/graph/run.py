@@ -18,6 +18,9 @@ from typing import Generic, Self
 
 from typing_extensions import TypeVar
 
+from agentgraph.exceptions import RunPaused
+
+from .breakpoints import heed_breakpoint
 from .context import GraphRunContext
 from .execution import Execution
 from .node import BaseNode, End
@@ -44,6 +47,7 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
     def __init__(self, execution: Execution[StateT, DepsT, ResultT]) -> None:
         self._execution = execution
         self._started = False
+        self._paused: RunPaused | None = None
 
     @property
     def run_id(self) -> str:
@@ -81,6 +85,11 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
         pending = self._execution.pending
         return GraphRunResult(pending.data, self.state, self.run_id) if isinstance(pending, End) else None
 
+    @property
+    def paused(self) -> RunPaused | None:
+        """What `break_before` stopped the iteration for; None if nothing of it has."""
+        return self._paused
+
     async def next(
         self, node: BaseNode[StateT, DepsT, ResultT] | None = None
     ) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
@@ -103,14 +112,47 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
         return self
 
     async def __anext__(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
-        """The start node at first, then what each step leads to, the End last."""
-        pending = self._execution.pending
+        """The start node at first, then what each step leads to: the End last, or the node of a breakpoint."""
         if not self._started:
             self._started = True
-            return pending
-        if isinstance(pending, End):
+            return self._execution.pending
+        if isinstance(self._execution.pending, End):
             raise StopAsyncIteration
-        return await self._execution.step(pending)
+        try:
+            return await self.advance()
+        except RunPaused as paused:
+            if paused is not self._paused:
+                raise
+            raise StopAsyncIteration from None
+
+    async def advance(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+        """Take the next step as `next` does, unless `break_before` says to stop before it.
+
+        Raises:
+            RunPaused: it does. Called again, this goes past.
+        """
+        pending, self._started, self._paused = self._execution.pending, True, None
+        if isinstance(pending, End):
+            return pending
+        await self.heed_breakpoint()
+        try:
+            return await self._execution.step(pending)
+        except RunPaused as paused:
+            if paused.run_id == self.run_id:
+                self._paused = paused
+            raise
+
+    async def heed_breakpoint(self) -> None:
+        """Stop before the node that comes next if `break_before` says so; the second time, this goes past.
+
+        Raises:
+            RunPaused: it does.
+        """
+        try:
+            await heed_breakpoint(self._execution.pending, self.ctx)
+        except RunPaused as paused:
+            self._paused = paused
+            raise
 
     async def cancel(self) -> None:
         """End the run as cancelled; it can be resumed."""
@@ -122,7 +164,7 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None or error is self.ctx.failure:
+        if error is None or error in (self.ctx.failure, self._paused):
             await self._execution.end(error)
         else:
             await self._execution.cancel()  # a run that failed in a step is over already
