@@ -20,7 +20,7 @@ from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.settings import ModelSettings
 
 from .anthropic_content import user_blocks
-from .anthropic_settings import cache_mark, encode_settings
+from .anthropic_settings import cache_mark, encode_settings, with_dropped_thoughts
 from .arguments import arguments_of
 from .call_ids import fitted_id
 from .choice import ToolChoice, tool_choice
@@ -58,12 +58,15 @@ def encode(
             raise no_json_mode(model_name)
         output = {"type": "json_schema", "schema": bounded_schema(wanted.json_schema)}
         fields["output_config"] = {**fields.get("output_config", {}), "format": output}
+    said = _messages(messages, model_name, settings)
+    if profile.bound_thoughts and _holds_thoughts(said):
+        fields["thinking"] = with_dropped_thoughts(fields.get("thinking", {}))
     body = {
         "model": model_name,
-        "messages": _messages(messages, model_name, settings),
+        "messages": said,
         "stream": False,
         **_system(messages, settings),
-        **_tools(settings, tool_choice(settings, parameters), forced=can_demand_calls(fields)),
+        **_tools(settings, tool_choice(settings, parameters), forced=can_demand_calls(profile, fields)),
         **fields,
     }
     return with_extra_body(body, settings)
@@ -81,6 +84,10 @@ def _messages(messages: Sequence[ModelMessage], model_name: str, settings: Model
         last = sides[-1][1]
         last[-1] = {**last[-1], **cache_mark(settings, "messages")}
     return [{"role": roles[side], "content": blocks} for side, blocks in sides]
+
+
+def _holds_thoughts(messages: Sequence[JSON]) -> bool:
+    return any(block["type"] in {"thinking", "redacted_thinking"} for each in messages for block in each["content"])
 
 
 def _system(messages: Sequence[ModelMessage], settings: ModelSettings) -> JSON:

@@ -8,9 +8,16 @@ from typing import Any, Literal, TypeAlias
 from agentgraph.settings import ModelSettings
 
 from .claude import SAMPLING, ClaudeProfile, refused_sampling, thinking_fields
-from .wire import JSON, count
+from .wire import JSON, as_object, count
 
-__all__ = ["AnthropicModelSettings", "CacheFor", "cache_mark", "encode_headers", "encode_settings"]
+__all__ = [
+    "AnthropicModelSettings",
+    "CacheFor",
+    "cache_mark",
+    "encode_headers",
+    "encode_settings",
+    "with_dropped_thoughts",
+]
 
 CacheFor: TypeAlias = bool | Literal["5m", "1h"]
 """Whether, or for how long, what comes up to a place is kept in the service's cache; True: its own five minutes."""
@@ -51,6 +58,8 @@ VERSION, SAMPLING_VERSION = "2026-10-21", "2023-06-01"
 """The version of the API, and the one before it, the last that knows `temperature`, `top_p` and `top_k`: it is asked
 for where a request has these, which older models take, and where others than Claude are served by the protocol.
 https://platform.claude.com/docs/en/api/migration-2026-10-21"""
+BINDING = "thinking-binding-controls-2026-08-01"
+"""The feature that lets a request say what becomes of thoughts before which something has changed."""
 PREFIX = "anthropic_"
 SAME = ("temperature", "top_p", "stop_sequences")
 PREFIXED = ("metadata", "top_k", "thinking", "service_tier", "container", "mcp_servers", "context_management")
@@ -74,10 +83,22 @@ def encode_settings(settings: ModelSettings, profile: ClaudeProfile) -> JSON:
     return {name: value for name, value in body.items() if name not in refused}
 
 
+def with_dropped_thoughts(thinking: JSON) -> JSON:
+    """The field `thinking`, saying to drop thoughts before which something has changed, instead of an error.
+
+    A tool or a system prompt that comes or goes in the middle of a run is such a change.
+    https://platform.claude.com/docs/en/build-with-claude/preserved-thinking
+    """
+    adaptive = {"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}, **thinking}
+    return adaptive if adaptive["type"] == "adaptive" else thinking
+
+
 def encode_headers(settings: ModelSettings, body: JSON) -> dict[str, str]:
     """The headers of a body beside the key: the version of the API, features, and those that the caller adds."""
     given: Mapping[str, Any] = dict(settings)  # Any: the type of one key is known below
     betas: list[str] = given.get("anthropic_betas", [])
+    if "block_binding" in as_object(body.get("thinking")) and BINDING not in betas:
+        betas = [*betas, BINDING]
     beta = {"anthropic-beta": ",".join(betas)} if betas else {}
     newest = not SAMPLING & body.keys() and "claude" in str(body.get("model"))
     return {"anthropic-version": VERSION if newest else SAMPLING_VERSION, **beta, **settings.get("extra_headers", {})}

@@ -27,7 +27,7 @@ from .bedrock_content import ContentEncoder
 from .bedrock_settings import bedrock_profile, cache_point, encode_settings
 from .call_ids import fitted_id
 from .choice import ToolChoice, tool_choice
-from .claude import Redacted, can_demand_calls, is_own_thought
+from .claude import Redacted, can_demand_calls, claude_profile, is_own_thought
 from .extra import with_extra_body
 from .result_schema import bounded_schema, no_json_mode
 from .service_blocks import SaidPart, with_service_blocks
@@ -151,7 +151,8 @@ def _tools(settings: ModelSettings, choice: ToolChoice, model_name: str, fields:
     if choice.mode == "none":
         return {}
     profile = bedrock_profile(model_name)
-    can_demand = profile.tool_choice and can_demand_calls(fields.get("additionalModelRequestFields", {}))
+    own: JSON = fields.get("additionalModelRequestFields", {})
+    can_demand = profile.tool_choice and can_demand_calls(claude_profile(model_name), own)
     one = len(choice.named) == 1 and profile.choice_by_name and can_demand
     offered = choice.tools if one else choice.allowed
     tools: list[JSON] = [_tool(tool) for tool in offered]

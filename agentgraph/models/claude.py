@@ -1,7 +1,8 @@
 """What Claude models take, wherever they are served.
 
-The rules follow the version in the name. They are those of https://docs.anthropic.com/en/docs/build-with-claude, pages
-"extended thinking", "adaptive thinking", "effort" and "structured outputs", and of the model overview.
+The rules follow the version in the name. They are those of https://platform.claude.com/docs/en/build-with-claude, pages
+"extended thinking", "adaptive thinking", "preserved thinking", "effort" and "structured outputs", of the model
+overview, and of what is new in each model.
 """
 
 from __future__ import annotations
@@ -59,19 +60,24 @@ class ClaudeProfile:
     """Whether temperature and its like are taken."""
     json_schema: bool = True
     """Whether there is a mode for JSON that follows a schema."""
+    forced_calls: bool = True
+    """Whether a call can be demanded at all."""
+    bound_thoughts: bool = False
+    """Whether thoughts are refused when anything before them has changed, unless the request says to drop them."""
     max_tokens: int = 32_000
     """The bound of a reply where the caller sets none."""
 
 
 OTHERS = ClaudeProfile(max_tokens=8192)
 """Models of other makers, which some services offer by Anthropic's protocol."""
-NEWEST = ClaudeProfile(budgets=False, efforts=True, sampling=False)
+NEWEST = ClaudeProfile(budgets=False, efforts=True, sampling=False, forced_calls=False, bound_thoughts=True)
 PROFILES = (
     ((3, 5), ClaudeProfile(budgets=False, json_schema=False, max_tokens=4096)),
     ((3, 7), ClaudeProfile(budgets=False, json_schema=False, max_tokens=8192)),
     ((4, 1), ClaudeProfile(json_schema=False)),
     ((4, 6), ClaudeProfile()),
     ((4, 7), ClaudeProfile(efforts=True)),
+    ((5, 1), ClaudeProfile(budgets=False, efforts=True, sampling=False)),
 )
 """By the first version that a profile does not hold for."""
 
@@ -117,10 +123,10 @@ def refused_sampling(profile: ClaudeProfile, fields: JSON, top_p: float | None) 
     return SAMPLING if top_p is not None and top_p < LEAST_TOP_P else SAMPLING - {"top_p"}
 
 
-def can_demand_calls(fields: JSON) -> bool:
+def can_demand_calls(profile: ClaudeProfile, fields: JSON) -> bool:
     """Whether a call can be demanded together with the `thinking` that the fields hold: not with that by a budget."""
     kind: object = fields.get("thinking", {}).get("type")
-    return kind != "enabled"
+    return profile.forced_calls and kind != "enabled"
 
 
 def is_own_thought(reply: ModelResponse, model_name: str, system: str) -> bool:

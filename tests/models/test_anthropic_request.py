@@ -237,6 +237,22 @@ def test_headers_name_the_version_and_what_is_switched_on() -> None:
     assert encode_headers(settings, plain) == {**version, "anthropic-beta": "a,b", "x-y": "z"}
 
 
+def test_thoughts_that_no_longer_fit_are_dropped_by_the_newest_models() -> None:
+    thought = ThinkingPart("hm", signature="seal")
+    own = ModelResponse([thought, TextPart("So")], "claude-opus-5-5", provider_details={"origin": "anthropic"})
+    drop = {"prefix_mismatch_behavior": "drop_block"}
+    fields = body(own, model_name="claude-opus-5-5", settings=ModelSettings(thinking="low"))
+    assert fields["thinking"] == {"type": "adaptive", "block_binding": drop}
+    beta = {"anthropic-beta": "thinking-binding-controls-2026-08-01"}
+    assert beta.items() <= encode_headers(AnthropicModelSettings(), fields).items()
+    assert body(own, model_name="claude-opus-5-5")["thinking"] == {"type": "adaptive", "block_binding": drop}
+    off = AnthropicModelSettings(anthropic_thinking={"type": "disabled"})
+    assert body(own, model_name="claude-haiku-5-5", settings=off)["thinking"] == {"type": "disabled"}
+    for other in ("claude-opus-5", "claude-sonnet-4-5"):
+        assert "thinking" not in body(own, model_name=other)
+    assert "thinking" not in body(ModelResponse([TextPart("So")]), model_name="claude-opus-5-5")
+
+
 def test_what_the_newest_version_refuses_is_asked_of_the_one_before() -> None:
     older = {"anthropic-version": "2023-06-01"}
     for field in ("temperature", "top_p", "top_k"):

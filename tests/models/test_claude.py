@@ -12,9 +12,12 @@ from agentgraph.models.claude import (
     thinking_fields,
 )
 
-OLD, BUDGETS, BOTH, NEW = (
+OLD, BUDGETS, BOTH, NEW, NEWEST = (
     claude_profile(name)
-    for name in ("claude-3-5-haiku-latest", "claude-sonnet-4-5", "claude-opus-4-6", "claude-opus-4-8")
+    for name in (
+        *("claude-3-5-haiku-latest", "claude-sonnet-4-5", "claude-opus-4-6", "claude-opus-4-8"),
+        "claude-opus-5-5",
+    )
 )
 
 
@@ -31,7 +34,9 @@ OLD, BUDGETS, BOTH, NEW = (
         ("claude-opus-4-7", NEW),
         ("claude-sonnet-5", NEW),
         ("claude-opus-5-20260724", NEW),
-        ("claude-latest", NEW),
+        ("claude-fable-5-1", NEWEST),
+        ("global.anthropic.claude-haiku-5-5", NEWEST),
+        ("claude-latest", NEWEST),
         ("kimi-k2", ClaudeProfile(max_tokens=8192)),
     ],
 )
@@ -73,9 +78,14 @@ def test_sampling_is_refused_by_the_newest_models_and_by_those_that_think() -> N
 
 
 def test_a_call_cannot_be_demanded_from_who_thinks_by_a_budget() -> None:
-    assert can_demand_calls({})
-    assert can_demand_calls({"thinking": {"type": "adaptive"}})
-    assert not can_demand_calls({"thinking": {"type": "enabled"}})
+    assert can_demand_calls(NEW, {})
+    assert can_demand_calls(NEW, {"thinking": {"type": "adaptive"}})
+    assert not can_demand_calls(BUDGETS, {"thinking": {"type": "enabled"}})
+
+
+def test_no_call_can_be_demanded_from_the_newest_models() -> None:
+    assert not can_demand_calls(NEWEST, {})
+    assert (NEW.bound_thoughts, NEWEST.bound_thoughts) == (False, True)
 
 
 @pytest.mark.parametrize(
