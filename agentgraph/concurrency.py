@@ -25,6 +25,7 @@ from anyio.lowlevel import checkpoint
 __all__ = [
     "ThreadWaiter",
     "called_in_loop",
+    "cancel_held_back",
     "gather",
     "heed_cancel",
     "in_thread",
@@ -232,10 +233,13 @@ async def _outlasting(event: anyio.Event) -> None:
 
 _held_back: ContextVar[bool] = ContextVar("_held_back", default=False)
 
+cancel_held_back: Callable[[], bool] = _held_back.get
+"""Whether `heed_cancel` has something to raise. Asked at each step of a run, so it is no function around one."""
+
 
 async def heed_cancel() -> None:
     """Raise now what `shielded` or `in_thread` has held back: `asyncio.timeout` takes it for its own only inside."""
-    if _held_back.get():
+    if cancel_held_back():
         _held_back.set(False)
         await checkpoint()
 
@@ -256,11 +260,10 @@ def _cancel_again(cancelled: BaseException) -> None:
 
 def _trio() -> ModuleType | None:
     """trio, if that is what runs here."""
-    trio = sys.modules.get("trio")
-    with suppress(RuntimeError):
-        if trio is not None:
-            trio.lowlevel.current_trio_token()
-            return trio
+    with suppress(KeyError, RuntimeError):  # it is not loaded, or is not what runs here
+        trio = sys.modules["trio"]
+        trio.lowlevel.current_trio_token()
+        return trio
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Generic
 
 from typing_extensions import TypeVar
 
-from agentgraph.concurrency import heed_cancel
+from agentgraph.concurrency import cancel_held_back, heed_cancel
 from agentgraph.exceptions import (
     AgentRunError,
     GraphRuntimeError,
@@ -249,7 +249,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             self.branches = self.branches if is_fork(self.pending) else None
         else:
             await self.root.take_turn(node)
-        await heed_cancel()
+        if cancel_held_back():
+            await heed_cancel()
         return self.pending
 
     async def _replace(self, node: BaseNode[StateT, DepsT, ResultT]) -> None:
