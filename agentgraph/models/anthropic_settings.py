@@ -58,6 +58,7 @@ VERSION, SAMPLING_VERSION = "2026-10-21", "2023-06-01"
 """The version of the API, and the one before it, the last that knows `temperature`, `top_p` and `top_k`: it is asked
 for where a request has these, which older models take, and where others than Claude are served by the protocol.
 https://platform.claude.com/docs/en/api/migration-2026-10-21"""
+BETA = "anthropic-beta"
 BINDING = "thinking-binding-controls-2026-08-01"
 """The feature that lets a request say what becomes of thoughts before which something has changed."""
 PREFIX = "anthropic_"
@@ -96,12 +97,13 @@ def with_dropped_thoughts(thinking: JSON) -> JSON:
 def encode_headers(settings: ModelSettings, body: JSON) -> dict[str, str]:
     """The headers of a body beside the key: the version of the API, features, and those that the caller adds."""
     given: Mapping[str, Any] = dict(settings)  # Any: the type of one key is known below
-    betas: list[str] = given.get("anthropic_betas", [])
+    extra = {name.lower(): value for name, value in settings.get("extra_headers", {}).items()}
+    betas: list[str] = [*given.get("anthropic_betas", []), *filter(None, extra.pop(BETA, "").split(","))]
     if "block_binding" in as_object(body.get("thinking")) and BINDING not in betas:
-        betas = [*betas, BINDING]
-    beta = {"anthropic-beta": ",".join(betas)} if betas else {}
+        betas.append(BINDING)
+    beta = {BETA: ",".join(betas)} if betas else {}
     newest = not SAMPLING & body.keys() and "claude" in str(body.get("model"))
-    return {"anthropic-version": VERSION if newest else SAMPLING_VERSION, **beta, **settings.get("extra_headers", {})}
+    return {"anthropic-version": VERSION if newest else SAMPLING_VERSION, **beta, **extra}
 
 
 def cache_mark(settings: ModelSettings, place: Literal["tools", "system", "messages"]) -> JSON:

@@ -102,6 +102,8 @@ def _thinking(asked: object, profile: ChatProfile) -> JSON:
             return {"reasoning": {"max_tokens": asked} if isinstance(asked, int) else {"effort": asked}}
         case "thinking":
             return {"thinking": {"type": "enabled"}}
+        case "thinking_effort":
+            return {"thinking": {"type": "enabled"}, "reasoning_effort": effort_of(asked)}
         case "reasoning_format":
             return {"reasoning_format": "parsed"}
         case "high_or_none":

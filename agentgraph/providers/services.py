@@ -12,8 +12,9 @@ from typing import Literal
 __all__ = ["SERVICES", "ChatProfile", "Effort", "Service", "SystemRole"]
 
 SystemRole = Literal["system", "developer", "user"]
-Effort = Literal["reasoning_effort", "reasoning", "thinking", "reasoning_format", "high_or_none"]
-"""How thinking is asked for: by the field of this name, or by a `reasoning_effort` that is all or nothing."""
+Effort = Literal["reasoning_effort", "reasoning", "thinking", "thinking_effort", "reasoning_format", "high_or_none"]
+"""How thinking is asked for: by the field of this name, by `thinking` together with a `reasoning_effort`, or by a
+`reasoning_effort` that is all or nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ SERVICES: Mapping[str, Service] = {
         # A turn with tool calls is refused if its thinking does not come back with it:
         # https://api-docs.deepseek.com/guides/thinking_mode
         # and JSON follows no schema: https://api-docs.deepseek.com/guides/json_mode
-        chat=ChatProfile(effort="thinking", thinking_back="reasoning_content", json_schema=False),
+        chat=ChatProfile(effort="thinking_effort", thinking_back="reasoning_content", json_schema=False),
     ),
     "fireworks": Service(
         base_url="https://api.fireworks.ai/inference/v1",

@@ -233,8 +233,8 @@ def test_headers_name_the_version_and_what_is_switched_on() -> None:
     version = {"anthropic-version": "2026-10-21"}
     plain = body(ModelRequest([UserPromptPart("Hello")]))
     assert encode_headers({}, plain) == version
-    settings = AnthropicModelSettings(anthropic_betas=["a", "b"], extra_headers={"x-y": "z"})
-    assert encode_headers(settings, plain) == {**version, "anthropic-beta": "a,b", "x-y": "z"}
+    settings = AnthropicModelSettings(anthropic_betas=["a", "b"], extra_headers={"X-y": "z", "Anthropic-Beta": "c"})
+    assert encode_headers(settings, plain) == {**version, "anthropic-beta": "a,b,c", "x-y": "z"}
 
 
 def test_thoughts_that_no_longer_fit_are_dropped_by_the_newest_models() -> None:

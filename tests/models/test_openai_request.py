@@ -158,6 +158,8 @@ def test_each_service_is_asked_to_think_in_its_own_words() -> None:
     assert settled(ModelSettings(thinking="high"), "x/y", "openrouter") == {"reasoning": {"effort": "high"}}
     assert settled(ModelSettings(thinking=99), "x/y", "openrouter") == {"reasoning": {"max_tokens": 99}}
     assert settled(ModelSettings(thinking="high"), "glm-4.7", "zai") == {"thinking": {"type": "enabled"}}
+    both = {"thinking": {"type": "enabled"}, "reasoning_effort": "low"}
+    assert settled(ModelSettings(thinking="low"), "deepseek-v4-pro", "deepseek") == both
     assert settled(ModelSettings(thinking="high"), "grok-4.3", "xai") == {"reasoning_effort": "high"}
 
 
