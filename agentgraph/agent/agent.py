@@ -10,13 +10,13 @@ from typing import Any, Generic, cast, overload
 
 from typing_extensions import TypeIs, TypeVar, Unpack
 
-from agentgraph.concurrency import run_sync
 from agentgraph.exceptions import UserError
 from agentgraph.graph import GraphRun, Problem, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
 from agentgraph.naming import variable_name
+from agentgraph.portal import run_sync
 from agentgraph.result import ResultSchema, ResultType, data_type
 from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool

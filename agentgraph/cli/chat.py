@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.markdown import Markdown
 
 from agentgraph.agent import Agent
-from agentgraph.concurrency import run_sync
 from agentgraph.exceptions import AgentRunError
 from agentgraph.messages import ModelMessage
+from agentgraph.portal import run_sync
 
 from .errors import FailedError
 from .printing import console, text

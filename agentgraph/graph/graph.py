@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 from typing_extensions import TypeVar, Unpack
 
 from agentgraph.clock import new_run_id
-from agentgraph.concurrency import run_sync
 from agentgraph.exceptions import DecodeError, RunNotFound, RunNotResumable, UserError
+from agentgraph.portal import run_sync
 
 from .blueprint import Blueprint
 from .checks import to_networkx

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentgraph.concurrency import run_sync
+from agentgraph.portal import run_sync
 
 from .attempt import Scenario
 from .living import live

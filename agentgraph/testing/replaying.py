@@ -11,8 +11,8 @@ from typing_extensions import TypedDict, TypeVar, Unpack
 
 from agentgraph.agent import Agent, AgentRunResult, Overrides, RunOptions
 from agentgraph.agent.outcomes import answered_by
-from agentgraph.concurrency import run_sync
 from agentgraph.graph import RunRecord
+from agentgraph.portal import run_sync
 
 from .playing import Player
 from .recording import read_recording, read_result

@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from agentgraph.concurrency import run_sync
+from agentgraph.portal import run_sync
 from agentgraph.providers import Provider
 from agentgraph.providers.clients import cached_async_http_client
 from tests.models.local_server import chat_reply, local_server
