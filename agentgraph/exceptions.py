@@ -220,16 +220,21 @@ class RunFenced(RunError):
 
 
 class RunWaiting(RunError):
-    """The run waits for answers; `requests` are its open questions."""
+    """The run waits for answers, or for a time; `requests` are its open questions."""
 
-    def __init__(self, run_id: str, requests: Sequence[object]) -> None:
+    def __init__(self, run_id: str, requests: Sequence[object] = (), wake_at: datetime | None = None) -> None:
         self.requests = tuple(requests)
         self.questions = self.requests
         """The same as the engine knows them, where `requests` was put into other words."""
-        super().__init__(
-            run_id,
-            f"run {run_id!r} waits for {len(self.requests)} answer(s); resume it with `answers=`",
-        )
+        self.wake_at = wake_at
+        """When the run is to be resumed, answered or not; None: when it is answered."""
+        when = "" if wake_at is None else wake_at.isoformat(sep=" ", timespec="seconds")
+        if wake_at is not None and not self.requests:
+            sentence = f"sleeps until {when}; resume it then"
+        else:
+            until = f", or until {when}" if when else ""
+            sentence = f"waits for {len(self.requests)} answer(s){until}; resume it with `answers=`"
+        super().__init__(run_id, f"run {run_id!r} {sentence}")
 
 
 class RunPaused(RunError):

@@ -34,11 +34,18 @@ def runs(
     status: Annotated[str | None, typer.Option(metavar="S", help=f"One of {', '.join(Status)}.")] = None,
     agent: Annotated[str | None, typer.Option(metavar="A", help="Only runs of the agent with this name.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many, the newest first.")] = 20,
+    *,
+    due: Annotated[bool, typer.Option("--due", help="Only those that sleep and whose time has come.")] = False,
 ) -> None:
     """List the runs of a store."""
-    which = RunFilter(status=None if status is None else status_named(status), agent=agent, limit=limit)
+    which = RunFilter(
+        status=None if status is None else status_named(status),
+        agent=agent,
+        due_before=datetime.now(UTC).timestamp() if due else None,
+        limit=limit,
+    )
     found = anyio.run(_list, store, which)
-    console().print(_table(found) if found else f"no runs{' like that' if status or agent else ''} in {store}")
+    console().print(_table(found) if found else f"no runs{' like that' if status or agent or due else ''} in {store}")
 
 
 def tokens(run: RunRecord) -> int:
@@ -71,6 +78,9 @@ def _table(found: Sequence[RunRecord]) -> Table:
     table.add_column("agent")
     for name in ("steps", "tokens", "age"):
         table.add_column(name, justify="right", no_wrap=True)
+    sleeping = any(run.wake_at is not None for run in found)
+    if sleeping:
+        table.add_column("wakes", justify="right", no_wrap=True)
     now = datetime.now(UTC).timestamp()
     for run in found:
         table.add_row(
@@ -80,5 +90,12 @@ def _table(found: Sequence[RunRecord]) -> Table:
             str(run.seq),
             str(tokens(run)),
             age(now - run.created_at),
+            *([_wakes(run.wake_at, now)] if sleeping else []),
         )
     return table
+
+
+def _wakes(wake_at: float | None, now: float) -> str:
+    if wake_at is None:
+        return ""
+    return "due" if wake_at <= now else f"in {age(wake_at - now)}"

@@ -33,7 +33,7 @@ from .frontier import Frontier, parent_of
 from .journal import Journal
 from .lifecycle import Status
 from .node import BranchError, Join, is_fork
-from .questions import Question, asked_by_branch
+from .questions import Question, all_of, asked_by_branch
 from .store import ROOT, JournalRecord
 from .strand import Strand, is_node
 
@@ -63,7 +63,7 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         self._ended = anyio.Event()
         self._failing: set[str] = set()
         self._failure: Exception | None = None
-        self._waiting: dict[str, list[Question]] = {}
+        self._waiting: dict[str, RunWaiting] = {}
         self._paused: dict[str, object] = {}
         self._ready: list[str] = []
         self._one_turn = self._taken = False
@@ -84,7 +84,8 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         rows: list[JournalRecord] = []
         for path in sorted(self._waiting):
             ctx = self._strands[path].ctx
-            rows += [question.row(ctx.run_id, ctx.seq, path) for question in self._waiting[path]]
+            questions = all_of(ctx.run_id, [self._waiting[path]]).questions
+            rows += [each.row(ctx.run_id, ctx.seq, path) for each in questions if isinstance(each, Question)]
         return rows
 
     async def walk(self, *, one_turn: bool = False) -> None:
@@ -92,7 +93,7 @@ class Branches(Generic[StateT, DepsT, ResultT]):
 
         Raises:
             RunPaused: branches stand at breakpoints, and the others, if any are left, wait for answers.
-            RunWaiting: branches wait for answers, and nothing else is left to do.
+            RunWaiting: branches wait for answers or for a time, and nothing else is left to do.
             Exception: what failed a branch, and so the run.
         """
         self._one_turn = one_turn
@@ -108,8 +109,7 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         if self._paused:
             raise RunPaused(self._strands[ROOT].ctx.run_id, dict(sorted(self._paused.items())))
         if self._waiting:
-            questions = [question for path in sorted(self._waiting) for question in self._waiting[path]]
-            raise RunWaiting(self._strands[ROOT].ctx.run_id, questions)
+            raise all_of(self._strands[ROOT].ctx.run_id, [self._waiting[path] for path in sorted(self._waiting)])
 
     def _go_on(self, tasks: TaskGroup) -> None:
         if self._failure is not None or self._taken:
@@ -140,7 +140,7 @@ class Branches(Generic[StateT, DepsT, ResultT]):
                 self._paused |= paused.nodes
                 self._frontier.park(path)
             except RunWaiting as waiting:
-                self._waiting[path] = [each for each in waiting.questions if isinstance(each, Question)]
+                self._waiting[path] = waiting
                 self._frontier.park(path)
             except Exception as error:  # noqa: BLE001 - the forks around it decide what becomes of it
                 failure = error

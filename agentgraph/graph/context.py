@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, dataclass, field
@@ -14,6 +15,7 @@ from pydantic_core import to_json
 from typing_extensions import TypeVar
 
 from agentgraph.clock import Clock, SystemClock
+from agentgraph.exceptions import RunWaiting
 
 from .adapters import adapter_for
 from .events import Emitted, Outlet
@@ -21,6 +23,7 @@ from .interruption import Interruption
 from .journal import Journal, Once
 from .live import Live
 from .store import Store
+from .timers import wake_time
 
 __all__ = ["GraphRunContext"]
 
@@ -49,6 +52,8 @@ class GraphRunContext(Generic[StateT, DepsT]):
     store: Store | None = field(default=None, repr=False)
     """Where the run is kept."""
     journal: Journal = field(default_factory=Journal, repr=False)
+    lease: float = math.inf
+    """Seconds that the claim on the run lasts where it is not renewed; infinite where the run is kept nowhere."""
     clock: Clock = field(default_factory=SystemClock, repr=False)
     outlet: Outlet = field(default_factory=Outlet, repr=False)
     interruption: Interruption = field(default_factory=Interruption, repr=False)
@@ -108,6 +113,28 @@ class GraphRunContext(Generic[StateT, DepsT]):
         except ValidationError:  # asked anew: the run could never go on with an answer that does not fit
             await self.journal.reopen(key, question, digest)
             raise
+
+    async def sleep(self, seconds: float, *, key: str = "sleep") -> None:
+        """Go on after `seconds`, counted from the first time that this step asked, whatever became of its process.
+
+        A sleep shorter than the store's lease just sleeps; so does any sleep of a run that is kept nowhere. For a
+        longer one the run is put to sleep, and its process is free: the step runs again from its beginning when the
+        run is resumed, and goes on here when the time has come. `RunFilter(due_before=…)` finds the runs to resume.
+
+        Args:
+            seconds: how long; below 0 is no time at all.
+            key: tells the sleep from others of this step.
+
+        Raises:
+            RunWaiting: it is too early. Let it pass: it puts the run to sleep.
+            GraphRuntimeError: this step has slept under the key already.
+            UserError: `seconds` is no number of seconds.
+        """
+        wake = await wake_time(self.journal, key, seconds, self.now())
+        left = (wake - self.now()).total_seconds()
+        if left >= self.lease:
+            raise RunWaiting(self.run_id, (), wake)
+        await self.clock.sleep(max(0.0, left))
 
     def emit(self, event: object, *, keep: bool = True) -> None:
         """Tell whoever observes the run, and whoever follows it, that something happened.

@@ -190,7 +190,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             await self._settle(Event.RELEASE, None)
 
     async def _sleep(self, recorder: Recorder, waiting: RunWaiting) -> None:
-        """Put the run to sleep for what its node waits for; it stays awake if an answer came meanwhile.
+        """Put the run to sleep for what its node waits for; it stays awake if that came meanwhile.
 
         Raises:
             RunCancelled: somebody asked for that.
@@ -201,7 +201,10 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         else:
             questions = [question for question in waiting.questions if isinstance(question, Question)]
             asked = [question.row(self.ctx.run_id, self.ctx.seq, ROOT) for question in questions]
-        self.root.status = await recorder.wait(asked, self._journals())
+        if waiting.wake_at is not None and waiting.wake_at <= self.ctx.now():
+            await recorder.stay_awake(self._journals())
+        else:
+            self.root.status = await recorder.wait(asked, self._journals(), waiting.wake_at)
         waiting.run_id = self.ctx.run_id
         self._check_cancelled()
         if self.status is not Status.RUNNING:

@@ -25,7 +25,7 @@ from agentgraph.concurrency import gather, shielded
 from agentgraph.exceptions import GraphRuntimeError, RunFenced, RunWaiting, StoreError
 
 from .adapters import adapter_for
-from .questions import Question, stage
+from .questions import Question, all_of, stage
 from .store import ROOT, JournalKind, JournalRecord
 
 __all__ = ["UNKNOWN", "AfterCrash", "Journal", "JournalWriter", "Once"]
@@ -77,6 +77,8 @@ class Journal:
         self._values: dict[str, tuple[Once[Any], Any]] = {}  # what this attempt has run itself, by key
         self._held: Callable[[], JournalRecord] | None = None
         self._answered: dict[str, str] = {}  # the questions that this attempt has had answers to, with their digests
+        self.slept: set[str] = set()
+        """The keys of the timers that this attempt has waited for."""
         self.written = False
 
     def begin(self, seq: int, rows: Iterable[JournalRecord] = (), branch: str = ROOT) -> None:
@@ -86,6 +88,8 @@ class Journal:
             self._values = {}
         if self._answered:
             self._answered = {}
+        if self.slept:
+            self.slept = set()
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 
@@ -118,14 +122,14 @@ class Journal:
         if missing:
             await self._write_held()
 
-        asked: dict[str, list[Question]] = {}
+        asked: dict[str, RunWaiting] = {}
         try:
             values = await gather([partial(self._settle, call, missing, asked) for call in calls])
         except BaseException:
-            await self._keep_questions([question for each in asked.values() for question in each])
+            await self._keep_questions([*all_of(self._run_id, [*asked.values()]).questions])
             raise
         if asked:  # in the order of the calls, whichever asked first
-            raise RunWaiting(self._run_id, [question for call in calls for question in asked.get(call.key, ())])
+            raise all_of(self._run_id, [asked[call.key] for call in calls if call.key in asked])
         return [value for each in values for value in each]
 
     def answer(self, key: str, digest: str) -> bytes | None:
@@ -200,7 +204,7 @@ class Journal:
             return None
         return partial(_value, call, row)
 
-    async def _settle(self, call: Once[T], missing: set[str], asked: dict[str, list[Question]]) -> list[T]:
+    async def _settle(self, call: Once[T], missing: set[str], asked: dict[str, RunWaiting]) -> list[T]:
         """One call of a batch: its value; or what it asks, put into `asked`."""
         known = self._known(call)
         if known is not None:
@@ -208,7 +212,7 @@ class Journal:
         try:
             value = await self._run(call)
         except RunWaiting as waiting:  # the others go on to their ends; then the step waits for all of its answers
-            asked[call.key] = [question for question in waiting.questions if isinstance(question, Question)]
+            asked[call.key] = waiting
             return []
         missing.discard(call.key)
         if missing:
@@ -279,9 +283,9 @@ class Journal:
             await self.reopen(key, {"reason": UNKNOWN}, digest)
             raise
 
-    async def _keep_questions(self, questions: Sequence[Question]) -> None:
+    async def _keep_questions(self, questions: Sequence[object]) -> None:
         """Write what was asked by calls of a batch that fails, so that they are not made again to ask again."""
-        rows = [question.row(self._run_id, self.seq, self.branch) for question in questions]
+        rows = [each.row(self._run_id, self.seq, self.branch) for each in questions if isinstance(each, Question)]
         with suppress(StoreError, RunFenced):  # what the batch failed with is what the caller must hear of
             for row in rows:
                 if row.key not in self._rows:  # else it was asked before, and may be answered by now

@@ -22,7 +22,9 @@ from .lifecycle import Status
 from .store import JournalKind, JournalRecord, RunReader, RunRecord
 
 __all__ = [
+    "TIMER",
     "Question",
+    "all_of",
     "answered",
     "answered_meanwhile",
     "asked_by_branch",
@@ -31,6 +33,10 @@ __all__ = [
     "pick_question",
     "stage",
 ]
+
+
+TIMER = "sleep "
+"""What the keys of those rows begin with that say until when a step sleeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,12 @@ class Question:
         return cls(stored["run_id"], stored["key"], stored["about"], row.digest)
 
 
+def all_of(run_id: str, waiting: Sequence[RunWaiting]) -> RunWaiting:
+    """One that stands for all of them: it waits for every question, and until the earliest time."""
+    questions = [each for one in waiting for each in one.questions if isinstance(each, Question)]
+    return RunWaiting(run_id, questions, min((one.wake_at for one in waiting if one.wake_at), default=None))
+
+
 def stage(key: str, answers: int) -> str:
     """Where a call asks, or notes that it begins, after so many answers: `7`, then `7#2`, `7#3`."""
     return key if answers == 0 else f"{key}#{answers + 1}"
@@ -91,9 +103,9 @@ def open_questions(rows: Iterable[JournalRecord]) -> list[Question]:
 
 
 def asked_by_branch(rows: Iterable[JournalRecord]) -> dict[str, list[Question]]:
-    """What each branch of a run with this journal waits for, unless there is an answer that its step has not seen."""
+    """What each branch of a run waits for by its journal, unless its step may find an answer or the time has come."""
     found = [*rows]
-    seen = {row.branch for row in found if row.kind is JournalKind.ANSWERED}
+    seen = {row.branch for row in found if row.kind is JournalKind.ANSWERED or row.key.startswith(TIMER)}
     asked: dict[str, list[Question]] = {}
     for row in found:
         if row.kind is JournalKind.ASKED and row.branch not in seen:
@@ -106,11 +118,12 @@ async def load_awake(store: RunReader, run_id: str) -> RunRecord:
 
     Raises:
         RunNotFound: there is no such run.
-        RunWaiting: none of its questions is answered; those of runs below it, which are answered there, may be.
+        RunWaiting: none of its questions is answered, and it waits for no time. Those of runs below it, which are
+            answered there, may be.
         StoreError: the store cannot be read.
     """
     record = await store.load(run_id)
-    if record.status is Status.WAITING:
+    if record.status is Status.WAITING and record.wake_at is None:
         rows = await store.calls(run_id)
         asked = open_questions(rows)
         unseen = any(row.kind is JournalKind.ANSWERED for row in rows)

@@ -158,7 +158,13 @@ class Recorder:
         self.usage = usage
         return became
 
-    async def settle(self, event: Event, error: str | None = None, journals: Iterable[Journal] = ()) -> None:
+    async def settle(
+        self,
+        event: Event,
+        error: str | None = None,
+        journals: Iterable[Journal] = (),
+        wake_at: float | None = None,
+    ) -> None:
         """Give the claim up without a step, the pending node kept.
 
         A store that cannot be written is no further error here: whatever ended the run is what the caller must hear
@@ -173,12 +179,15 @@ class Recorder:
             event=event,
             error=error,
             journal=[row for journal in journals for row in journal.held(taken=True)],
+            wake_at=wake_at,
         )
         with suppress(StoreError, RunFenced):
             await shielded(self.store.settle(settlement))
 
-    async def wait(self, questions: Sequence[JournalRecord], journals: Sequence[Journal]) -> Status:
-        """Put the run to sleep until its questions are answered; `RUNNING`: it stays awake, an answer came meanwhile.
+    async def wait(
+        self, questions: Sequence[JournalRecord], journals: Sequence[Journal], wake_at: datetime | None
+    ) -> Status:
+        """Put the run to sleep until it is answered or `wake_at`; `RUNNING`: it stays awake, an answer came meanwhile.
 
         Raises:
             RunFenced, StoreError: nothing was written.
@@ -189,13 +198,25 @@ class Recorder:
             event=Event.WAIT,
             journal=[row for journal in journals for row in journal.held()],
             questions=questions,
+            wake_at=None if wake_at is None else wake_at.timestamp(),
         )
         status = await shielded(self.store.settle(settlement))
         self.held = status is Status.RUNNING
-        rows = [row for journal in journals for row in journal.held(taken=True)]
-        for row in rows if self.held else ():
-            await shielded(self.write_journal(row))
+        if self.held:
+            await self.stay_awake(journals)
+        else:
+            for journal in journals:
+                journal.held(taken=True)
         return status
+
+    async def stay_awake(self, journals: Iterable[Journal]) -> None:
+        """Write what was held back: the pending step begins anew.
+
+        Raises:
+            RunFenced, StoreError: not all of it is written.
+        """
+        for row in [row for journal in journals for row in journal.held(taken=True)]:
+            await shielded(self.write_journal(row))
 
     async def reread(self) -> tuple[Restored, list[JournalRecord]]:
         """The run as it was last committed, and the journal of its pending step, answers and all.
@@ -208,6 +229,11 @@ class Recorder:
         restored = await restore(self.store, self.ledgers[ROOT].codec, record)
         self.ledgers = ledgers_of(restored)
         return restored, await self.calls()
+
+    @property
+    def lease(self) -> float:
+        """Seconds that the claim lasts where it is not renewed."""
+        return self.record.lease_until - self.record.updated_at
 
     async def calls(self) -> list[JournalRecord]:
         """The journal of the pending steps, answers and all.
@@ -333,7 +359,7 @@ async def claim(
                 await _give_up(recorder, lost)
         restored = await restore(store, codec, record)
     except BaseException:
-        await recorder.settle(_BACK.get(seen.status, Event.RELEASE), seen.error)
+        await recorder.settle(_BACK.get(seen.status, Event.RELEASE), seen.error, wake_at=seen.wake_at)
         raise
     recorder.ledgers = ledgers_of(restored)
     return recorder, restored, calls

@@ -135,6 +135,8 @@ class RunRecord:
     """Unix time, seconds."""
     created_at: float = 0.0
     updated_at: float = 0.0
+    wake_at: float | None = None
+    """When a run that waits is to be resumed, answered or not, Unix time; None: it waits for answers alone."""
 
     def check_readable(self) -> None:
         """Refuse a run whose store was opened without its key.
@@ -195,7 +197,7 @@ class JournalKind(StrEnum):
     ANSWERED = "answered"
     """`value` is the answer; the step has not seen it yet, or has not ended since."""
     NOTED = "noted"
-    """No call: `value` is something about the attempts of the step, such as how many lost their process."""
+    """No call: `value` is about the attempts of the step: how many lost their process, or until when it sleeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +286,8 @@ class Settlement:
     """Outcomes that were held back, written with it."""
     questions: Sequence[JournalRecord] = ()
     """What the run waits for, if that is why; `ASKED` rows, written with it."""
+    wake_at: float | None = None
+    """Until when, in Unix time, if it waits for a time."""
 
 
 class Signal(StrEnum):
@@ -313,6 +317,8 @@ class RunFilter:
     """Those that go on from this run."""
     since: float | None = None
     """Created at or after this Unix time."""
+    due_before: float | None = None
+    """Those that sleep until this Unix time, or until an earlier one: they are to be resumed."""
     before: tuple[float, str] | None = None
     """For the next page: `(created_at, run_id)` of the last run of the page before."""
     limit: int = 100

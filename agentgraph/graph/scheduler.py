@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -134,6 +135,7 @@ class Scheduler:
             run_id=run_id,
             store=self.store,
             journal=Journal(recorder.write_journal if recorder else None, run_id),
+            lease=math.inf if recorder is None else recorder.lease,
             clock=self.clock,
             live=Live(recorder.tell if recorder else None),
             outlet=Outlet(self.observers),

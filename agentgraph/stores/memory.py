@@ -100,7 +100,7 @@ class MemoryStore(MemoryRuns):
                 return self._whole([run.record()])[0]
             run.status = claimed(run.record(), now, is_dead, held=True)
             run.owner, run.epoch, run.attempt = this_process(), run.epoch + 1, run.attempt + 1
-            run.error, run.asked, run.updated_at = None, False, now
+            run.error, run.wake_at, run.asked, run.updated_at = None, None, False, now
             run.ring(Signal.LOST)
             run.alarm = None
             if options is not None:
@@ -165,7 +165,7 @@ class MemoryStore(MemoryRuns):
             self.blobs.keep(cutter.blobs)
             for record in (*settlement.journal, *settlement.questions):
                 run.journal[record.branch, record.seq, record.key] = record
-            run.error, run.updated_at = settlement.error, self._now()
+            run.error, run.wake_at, run.updated_at = settlement.error, settlement.wake_at, self._now()
             self._rest(run, status)
             self._watchers.ring([settlement.run_id])
             return status

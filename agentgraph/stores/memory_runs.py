@@ -63,6 +63,7 @@ class MemoryRun:
     epoch: int = 1
     attempt: int = 1
     error: str | None = None
+    wake_at: float | None = None
     asked: bool = False
     alarm: Alarm | None = None
     journal: dict[tuple[str, int, str], JournalRecord] = field(
@@ -102,6 +103,7 @@ class MemoryRun:
             epoch=run.epoch,
             attempt=run.attempt,
             error=run.error,
+            wake_at=run.wake_at,
             journal={(row.branch, row.seq, row.key): row for row in stored.calls},
         )
 
@@ -143,11 +145,13 @@ class MemoryRun:
             and which.parent in (None, new.parent)
             and which.origin in (None, new.origin and new.origin[0])
             and (which.since is None or self.created_at >= which.since)
+            and (which.due_before is None or self._is_due(which.due_before))
             and (which.before is None or self.age < which.before)
         )
 
     def rest(self, status: Status) -> None:
         self.status, self.owner, self.asked, self.alarm = status, None, False, None
+        self.wake_at = self.wake_at if status is Status.WAITING else None
 
     def ring(self, signal: Signal) -> None:
         if self.alarm is not None:
@@ -174,7 +178,11 @@ class MemoryRun:
             lease_until=0.0 if self.owner is None else self.updated_at + _LEASE,
             created_at=self.created_at,
             updated_at=self.updated_at,
+            wake_at=self.wake_at,
         )
+
+    def _is_due(self, before: float) -> bool:
+        return self.wake_at is not None and self.wake_at <= before
 
 
 class MemoryRuns:

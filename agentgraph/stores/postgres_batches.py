@@ -319,7 +319,7 @@ def commit_row(write: Commit) -> Row:
 def settle_row(write: Settlement) -> Row:
     """What the statement `settle` takes."""
     becomes = [settled(write.event, asked=asked).value for asked in (False, True)]
-    return (write.run_id, write.epoch, *becomes, storable(write.error))
+    return (write.run_id, write.epoch, *becomes, storable(write.error), write.wake_at)
 
 
 def taken(run: RunRecord) -> Change:

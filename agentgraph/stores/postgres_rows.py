@@ -68,6 +68,7 @@ class Reads:
             b"parent = %s": which.parent,
             b"origin_run = %s": which.origin,
             b"created_at >= %s": which.since,
+            b"wake_at <= %s": which.due_before,
         }
         chosen = {text: value for text, value in conditions.items() if value is not None}
         texts, values = list(chosen), list[object](chosen.values())

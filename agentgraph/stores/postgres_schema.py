@@ -134,7 +134,13 @@ _TOLD_EVENTS: Sequence[LiteralString] = (
     """,
 )
 
-MIGRATIONS: Sequence[Sequence[LiteralString]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS)
+# Runs that sleep until a time.
+_TIMERS: Sequence[LiteralString] = (
+    "ALTER TABLE {schema}.runs ADD COLUMN wake_at double precision",
+    "CREATE INDEX runs_by_wake ON {schema}.runs (wake_at) WHERE wake_at IS NOT NULL",
+)
+
+MIGRATIONS: Sequence[Sequence[LiteralString]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS, _TIMERS)
 """The statements that lead from format n to n + 1, at index n; format 0 is an empty schema."""
 
 FORMAT = len(MIGRATIONS)

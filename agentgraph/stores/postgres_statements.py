@@ -130,10 +130,12 @@ _TELL: LiteralString = """
     SELECT CASE WHEN %(relaxed)b::bool THEN set_config('synchronous_commit', 'off', true) END FROM guarded
 """
 
-_SETTLE_COLUMNS: LiteralString = "run_id text, epoch int8, status text, if_asked text, error text"
+_SETTLE_COLUMNS: LiteralString = "run_id text, epoch int8, status text, if_asked text, error text, wake_at float8"
 _SETTLE: LiteralString = """
     settled AS (
-        UPDATE {schema}.runs AS r SET status = {becomes}, error = g.error, updated_at = clock.now, {rests}
+        UPDATE {schema}.runs AS r SET
+            status = {becomes}, error = g.error, updated_at = clock.now, {rests},
+            wake_at = CASE WHEN {becomes} = 'waiting' THEN g.wake_at END
         FROM given AS g, clock
         WHERE r.run_id = g.run_id AND r.epoch = g.epoch AND r.status = 'running'
         RETURNING g.i, r.status
@@ -178,12 +180,13 @@ _CLAIM: LiteralString = """
         owner_host = %(host)b, owner_pid = %(pid)b, owner_started = %(started)b, owner_name = %(name)b,
         lease_until = clock.now + %(lease)b::float8,
         status = 'running', epoch = epoch + 1, attempt = attempt + 1, options = coalesce(%(options)b, options),
-        error = NULL, cancel = false, token = %(token)b, updated_at = clock.now
+        error = NULL, cancel = false, wake_at = NULL, token = %(token)b, updated_at = clock.now
     FROM clock WHERE {unchanged} RETURNING {run}
 """
 _ASK: LiteralString = "UPDATE {schema}.runs SET cancel = true WHERE {unchanged}"
 _CANCEL: LiteralString = """
-    WITH {clock} UPDATE {schema}.runs SET status = %(becomes)b, error = NULL, updated_at = clock.now, {rests}
+    WITH {clock} UPDATE {schema}.runs SET
+        status = %(becomes)b, error = NULL, wake_at = NULL, updated_at = clock.now, {rests}
     FROM clock WHERE {unchanged}
 """
 _COMMITTED: LiteralString = """

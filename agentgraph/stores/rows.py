@@ -29,7 +29,8 @@ Row = tuple[Any, ...]  # any: drivers do not know the types of columns
 
 RUN: LiteralString = """
     run_id, graph, agent, status, epoch, seq, attempt, state, usage, options, pending, error, conversation, parent,
-    origin_run, origin_seq, owner_host, owner_pid, owner_started, owner_name, lease_until, created_at, updated_at
+    origin_run, origin_seq, owner_host, owner_pid, owner_started, owner_name, lease_until, created_at, updated_at,
+    wake_at
 """
 STEP: LiteralString = """
     branch, seq, node, outcome, body, state, usage, attempt, started_at, ended_at, owner
@@ -48,7 +49,8 @@ BRANCH: LiteralString = """
 def run_record(row: Row) -> RunRecord:
     """A row of `RUN`."""
     (run_id, graph, agent, status, epoch, seq, attempt, state, usage, options, pending, error, *rest) = row
-    (conversation, parent, origin_run, origin_seq, host, pid, started, name, lease_until, created, updated) = rest
+    (conversation, parent, origin_run, origin_seq, host, pid, started, name, lease_until, *times) = rest
+    created, updated, wake_at = times
     return RunRecord(
         run_id=run_id,
         graph=graph,
@@ -69,6 +71,7 @@ def run_record(row: Row) -> RunRecord:
         lease_until=lease_until,
         created_at=created,
         updated_at=updated,
+        wake_at=wake_at,
     )
 
 
@@ -130,7 +133,7 @@ def run_values(run: RunRecord) -> Row:
     return (
         *(run.run_id, run.graph, run.agent, run.status.value, run.epoch, run.seq, run.attempt),
         *(run.state, run.usage, run.options, run.pending, run.error, run.conversation, run.parent),
-        *(origin_run, origin_seq, *owner, run.lease_until, run.created_at, run.updated_at),
+        *(origin_run, origin_seq, *owner, run.lease_until, run.created_at, run.updated_at, run.wake_at),
     )
 
 

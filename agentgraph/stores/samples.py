@@ -126,10 +126,15 @@ def told(seq: int, n: int, kind: EventKind = EventKind.TEXT, body: bytes = b'[0,
 
 
 def settlement(
-    run: RunRecord, event: Event, *, error: str | None = None, journal: Sequence[JournalRecord] = ()
+    run: RunRecord,
+    event: Event,
+    *,
+    error: str | None = None,
+    journal: Sequence[JournalRecord] = (),
+    wake_at: float | None = None,
 ) -> Settlement:
     """The end of the claim that the record is of."""
-    return Settlement(run_id=run.run_id, epoch=run.epoch, event=event, error=error, journal=journal)
+    return Settlement(run_id=run.run_id, epoch=run.epoch, event=event, error=error, journal=journal, wake_at=wake_at)
 
 
 def opening() -> StepRecord:

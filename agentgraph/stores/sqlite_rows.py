@@ -101,6 +101,7 @@ def read_runs(connection: sqlite3.Connection, which: RunFilter) -> list[RunRecor
         "parent = ?": which.parent,
         "origin_run = ?": which.origin,
         "created_at >= ?": which.since,
+        "wake_at <= ?": which.due_before,
     }
     chosen = {text: value for text, value in conditions.items() if value is not None}
     texts, values = list(chosen), list[object](chosen.values())

@@ -86,7 +86,13 @@ _TOLD_EVENTS = (
     """,
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS)
+# Runs that sleep until a time.
+_TIMERS = (
+    "ALTER TABLE runs ADD COLUMN wake_at REAL",
+    "CREATE INDEX runs_by_wake ON runs (wake_at) WHERE wake_at IS NOT NULL",
+)
+
+MIGRATIONS: Sequence[Sequence[str]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS, _TIMERS)
 """The statements that lead from format n to n + 1, at index n; format 0 is an empty file."""
 
 FORMAT = len(MIGRATIONS)

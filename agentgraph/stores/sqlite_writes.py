@@ -44,8 +44,8 @@ from .told import event_rows
 __all__ = ["Writes"]
 
 _CLAIM = """
-    UPDATE runs SET status = ?, epoch = ?, attempt = ?, options = ?, error = NULL, cancel = 0, owner_host = ?,
-        owner_pid = ?, owner_started = ?, owner_name = ?, lease_until = ?, updated_at = ?
+    UPDATE runs SET status = ?, epoch = ?, attempt = ?, options = ?, error = NULL, cancel = 0, wake_at = NULL,
+        owner_host = ?, owner_pid = ?, owner_started = ?, owner_name = ?, lease_until = ?, updated_at = ?
     WHERE run_id = ?
 """
 
@@ -72,7 +72,7 @@ _END = """
 """
 
 _SETTLE = """
-    UPDATE runs SET status = ?, error = ?, updated_at = ?,
+    UPDATE runs SET status = ?, error = ?, updated_at = ?, wake_at = ?,
         owner_host = NULL, owner_pid = NULL, owner_started = NULL, owner_name = NULL, lease_until = 0, cancel = 0
     WHERE run_id = ?
 """
@@ -123,6 +123,7 @@ class Writes:
             attempt=run.attempt + 1,
             options=run.options if options is None else options,
             error=None,
+            wake_at=None,
             owner=self.owner,
             lease_until=now + self.leases.length,
             updated_at=now,
@@ -184,7 +185,8 @@ class Writes:
         status = settled(settlement.event, asked=bool(found[1]))
         if settlement.questions and answered_meanwhile(settlement.questions, read_calls(connection, run_id)):
             return Status.RUNNING, None
-        connection.execute(_SETTLE, (status.value, settlement.error, now, run_id))
+        wake_at = settlement.wake_at if status is Status.WAITING else None
+        connection.execute(_SETTLE, (status.value, settlement.error, now, wake_at, run_id))
         records = (*settlement.journal, *settlement.questions)
         connection.executemany(INSERT_JOURNAL, [(run_id, *journal_values(record)) for record in records])
         return status, (run_id, None)
@@ -205,7 +207,7 @@ class Writes:
             connection.execute(_ASK, (run_id,))
             return status, Asked(run_id)
         if status is not run.status:
-            connection.execute(_SETTLE, (status.value, None, now, run_id))
+            connection.execute(_SETTLE, (status.value, None, now, None, run_id))
         return status, None
 
     def give_back(

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from agentgraph import Agent
+from agentgraph import Agent, RunWaiting, open_store
+from agentgraph.clock import SystemClock
+from agentgraph.graph import BaseNode, End, Graph, GraphRunContext, Scheduler
 from agentgraph.models.test import TestModel
 from tests.cli.calling import CommandLine
 
@@ -43,6 +47,36 @@ def test_filters_narrow_the_list(cli: CommandLine, tmp_path: Path) -> None:
     assert ids(cli("runs", "--store", store, "--limit", "1").out) == ["three"]
     assert ids(cli("runs", "--store", store, "--status", "succeeded").out) == ["three", "two", "one"]
     assert cli("runs", "--store", store, "--status", "failed").out == f"no runs like that in {store}\n"
+
+
+@dataclass
+class Nap(BaseNode[None, None, str]):
+    seconds: float
+
+    async def run(self, ctx: GraphRunContext) -> End[str]:
+        await ctx.sleep(self.seconds)
+        raise NotImplementedError
+
+
+class Past(SystemClock):
+    """Of a machine that fell asleep an hour ago."""
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(hours=1)
+
+
+def test_runs_that_sleep_say_until_when_and_are_listed_when_they_are_due(cli: CommandLine, tmp_path: Path) -> None:
+    store = store_with_runs(tmp_path / "a.db")
+    graph, scheduler = Graph(nodes=(Nap,), name="nap"), Scheduler(open_store(store), Past())
+    for run_id, seconds in (("two days", 49 * 3600), ("over", 60.0)):
+        with pytest.raises(RunWaiting):
+            graph.run_sync(Nap(seconds), scheduler=scheduler, run_id=run_id)
+    lines = {line.split("waiting")[0].strip(): line.split() for line in cli("runs", "--store", store).out.splitlines()}
+    assert (lines["two days"][-2:], lines["over"][-1]) == (["2", "d"], "due")
+    assert lines["two days"][-3] == "in"
+    due = cli("runs", "--store", store, "--due").out
+    assert "over" in due
+    assert "two days" not in due
 
 
 def test_a_missing_store_is_refused_and_not_created(cli: CommandLine, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 # Before the parts are imported, so that an assert which fails shows its values.
 _PARTS = (
     *("answers", "branches", "care", "claims", "events", "journals"),
-    *("lists", "origins", "owners", "signals", "steps"),
+    *("lists", "origins", "owners", "signals", "steps", "timers"),
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
@@ -36,6 +36,7 @@ from .owners import Owners  # noqa: E402
 from .signals import SharedSignals, Signals  # noqa: E402
 from .steps import Steps  # noqa: E402
 from .suite import MakeStore  # noqa: E402
+from .timers import Timers  # noqa: E402
 
 __all__ = ["HandClock", "MakeStore", "SharedStoreConformance", "StoreConformance"]
 
@@ -49,6 +50,7 @@ class StoreConformance(
     Signals,
     Answers,
     Sleeping,
+    Timers,
     Forks,
     Turns,
     Lists,
