@@ -77,23 +77,25 @@ class Interrupting:
 
     async def commit(self, commit: Commit) -> Status:
         async def write() -> Status:
+            status = await self.store.commit(commit)
             self.committed.add((commit.run_id, commit.step.seq))
-            return await self.store.commit(commit)
+            return status
 
         return await self._write(write)
 
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
         async def write() -> None:
-            self._keep(run_id, record)
             await self.store.journal(run_id, epoch, record)
+            self._keep(run_id, record)
 
         await self._write(write)
 
     async def settle(self, settlement: Settlement) -> Status:
         async def write() -> Status:
+            status = await self.store.settle(settlement)
             for record in settlement.journal:
                 self._keep(settlement.run_id, record)
-            return await self.store.settle(settlement)
+            return status
 
         return await self._write(write)
 
