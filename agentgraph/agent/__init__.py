@@ -11,6 +11,7 @@ from .following import AgentRunEvent, CallAnswered, MessageAdded, MessagesCut
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .options import RunOptions
 from .override import Overrides
+from .pictures import agent_run_picture
 from .result import AgentRunResult
 from .run import AgentRun
 from .settings import AgentOptions
@@ -50,5 +51,6 @@ __all__ = [
     "ToolValue",
     "UserPromptNode",
     "agent_graph",
+    "agent_run_picture",
     "capture_run_messages",
 ]

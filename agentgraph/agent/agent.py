@@ -11,7 +11,7 @@ from typing import Any, Generic, cast, overload
 from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.exceptions import UserError
-from agentgraph.graph import GraphRun, Problem, Store
+from agentgraph.graph import GraphRun, Picture, Problem, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -29,6 +29,7 @@ from .guards import NodeGuards
 from .observers import Observable
 from .options import RUN_DEFAULTS, RunOptions, StoreLike
 from .override import Override, Overrides
+from .pictures import agent_picture
 from .result import AgentRunResult
 from .run import AgentRun
 from .settings import AGENT_DEFAULTS, AgentOptions, AgentSettings
@@ -206,6 +207,14 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
     def override(self, **overrides: Unpack[Overrides[DepsT]]) -> AbstractContextManager[None]:
         """Replace deps, model or store of all runs inside the block, whatever they are given: for tests."""
         return self._override.set(overrides)
+
+    def picture(self) -> Picture:
+        """The agent's graph, with its model, its tools and the type of its result; in a notebook it shows itself."""
+        model = self.model if isinstance(self.model, str) or self.model is None else self.model.model_name
+        return agent_picture(self.name, model, self._tools, self.result_type)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return self.picture().mime_bundle()
 
     def _setup(self, result_type: Any) -> RunSetup[Any]:
         if result_type is not None and self._validators:

@@ -9,7 +9,7 @@ from typing import Generic, TypeAlias
 from typing_extensions import TypeVar
 
 from agentgraph.exceptions import AgentRunError, RunWaiting
-from agentgraph.graph import BaseNode, End, GraphRun
+from agentgraph.graph import BaseNode, End, GraphRun, Picture
 from agentgraph.usage import Usage
 
 from .answers import tell_requests
@@ -90,6 +90,13 @@ class AgentRun(Generic[DepsT, ResultT]):
                 pass
         assert self.result is not None  # that is where a run ends
         return self.result
+
+    def picture(self) -> Picture:
+        """The graph of every agent, with what comes next set off."""
+        return self._run.picture()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return self.picture().mime_bundle()
 
     async def cancel(self) -> None:
         """End the run as cancelled; what has come of an open reply is kept, and the run can be resumed."""

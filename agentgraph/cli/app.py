@@ -13,6 +13,7 @@ from .chat import chat
 from .delete import delete
 from .demo.command import demo
 from .diagram import diagram
+from .draw import draw
 from .export import export
 from .import_run import import_run
 from .models import models
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, chat, runs, show, resume, export, delete, prune, diagram, models):
+for command in (demo, chat, runs, show, resume, export, delete, prune, diagram, draw, models):
     app.command()(command)
 app.command("import")(import_run)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .arrangement import Arrangement, PlacedLink, PlacedShape, arranged
 from .chart import Chart, Direction, Kind, Link, Shape, Tone
+from .mermaid import mermaid_text, state_code
 from .svg import svg
 
 __all__ = [
@@ -17,5 +18,7 @@ __all__ = [
     "Shape",
     "Tone",
     "arranged",
+    "mermaid_text",
+    "state_code",
     "svg",
 ]

@@ -35,6 +35,8 @@ class Tone(StrEnum):
     """Of less weight."""
     GOOD = "good"
     BUSY = "busy"
+    AGAIN = "again"
+    """Something was done more than once."""
     WAITING = "waiting"
     BAD = "bad"
 

@@ -29,6 +29,7 @@ LIGHT: Mapping[str, str] = {
     ".quiet .head": "fill:#a9b4c0",
     ".good .shape": "fill:#e3f4e6;stroke:#3e8e50",
     ".busy .shape": "fill:#e1eefb;stroke:#2f77b8",
+    ".again .shape": "fill:#efe6fb;stroke:#7d55b5",
     ".waiting .shape": "fill:#fff0cc;stroke:#b57d08",
     ".bad .shape": "fill:#fde4e1;stroke:#c0392b",
 }
@@ -48,6 +49,7 @@ DARK: Mapping[str, str] = {
     ".quiet .head": "fill:#4a5663",
     ".good .shape": "fill:#173021;stroke:#58ad6d",
     ".busy .shape": "fill:#152c42;stroke:#5aa2e0",
+    ".again .shape": "fill:#2d2140;stroke:#a483d6",
     ".waiting .shape": "fill:#3b2e0e;stroke:#d6a53a",
     ".bad .shape": "fill:#421c19;stroke:#e5776a",
 }

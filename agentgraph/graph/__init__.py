@@ -21,6 +21,7 @@ from .questions import Question, open_questions, stage
 from .recorder import Ended, RunInfo
 from .retrying import RetryPolicy
 from .run import GraphRun, GraphRunResult
+from .run_picture import run_picture
 from .scheduler import Scheduler
 from .store import (
     Alarm,
@@ -111,5 +112,6 @@ __all__ = [
     "fork",
     "lineage",
     "open_questions",
+    "run_picture",
     "stage",
 ]

@@ -174,7 +174,7 @@ class Diagram:
         }
 
     def _label(self, edge: Edge) -> str:
-        return " ".join((edge.label or "").split()) if self.options.get("edge_labels", True) else ""
+        return edge.label if edge.label and self.options.get("edge_labels", True) else ""
 
     def _notes(self) -> Mapping[str, str]:
         if not self.options.get("notes", True):
@@ -214,13 +214,18 @@ class _Way:
         return END if self.head == EDGE_OF_RUN else self.head
 
     def __str__(self) -> str:
-        return f"{self.tail} --> {self.head}{f': {self.label}' if self.label else ''}"
+        from agentgraph.drawing import mermaid_text
+
+        label = mermaid_text(self.label)
+        return f"{self.tail} --> {self.head}{f': {label}' if label else ''}"
 
 
 def _note(node_id: str, notes: Mapping[str, str]) -> Iterable[str]:
+    from agentgraph.drawing import mermaid_text
+
     if node_id in notes:
         yield f"  note right of {node_id}"
-        yield from (f"    {line}".rstrip() for line in notes[node_id].splitlines())
+        yield from (f"    {mermaid_text(line)}".rstrip() for line in notes[node_id].splitlines())
         yield "  end note"
 
 

@@ -12,7 +12,7 @@ is committed, so that leaving the block at any point, or losing the process, los
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self
 
@@ -22,8 +22,10 @@ from agentgraph.exceptions import RunPaused
 
 from .breakpoints import heed_breakpoint
 from .context import GraphRunContext
+from .diagram import Diagram, DiagramOptions
 from .execution import Execution
-from .node import BaseNode, End
+from .node import BaseNode, End, is_fork
+from .picture import Picture
 
 __all__ = ["GraphRun", "GraphRunResult"]
 
@@ -153,6 +155,18 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
         except RunPaused as paused:
             self._paused = paused
             raise
+
+    def picture(self) -> Picture:
+        """The graph, with what comes next set off. `run_picture` draws the path that a stored run has taken."""
+        diagram = Diagram(self._execution.root.graph.definitions, {})
+        pending = self._execution.pending
+        coming = () if isinstance(pending, End) else (*pending.branches,) if is_fork(pending) else (pending,)
+        title = f"run {self.run_id}, {'ended' if isinstance(pending, End) else f'step {self.ctx.seq}'}"
+        options: DiagramOptions = {"start_node": diagram.sources(), "highlighted_nodes": coming, "title": title}
+        return replace(diagram, options=options).picture()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return self.picture().mime_bundle()
 
     async def cancel(self) -> None:
         """End the run as cancelled; it can be resumed."""

@@ -22,7 +22,7 @@ def test_each_command_is_in_the_readme(name: str) -> None:
 
 
 def test_the_commands_are_found() -> None:
-    assert {"demo", "chat", "runs", "show", "resume", "diagram", "models", "import", "prune"} <= set(commands())
+    assert {"demo", "chat", "runs", "show", "resume", "diagram", "draw", "models", "import", "prune"} <= set(commands())
 
 
 @pytest.mark.parametrize("each", app.registered_commands, ids=commands())
