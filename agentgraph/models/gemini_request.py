@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never, cast
 
 from agentgraph.messages import (
@@ -24,7 +25,7 @@ from .choice import ToolChoice, tool_choice
 from .extra import with_extra_body
 from .gemini_content import VERTEX, content_of, is_since
 from .gemini_schema import gemini_schema
-from .gemini_settings import encode_settings
+from .gemini_settings import encode_settings, generation_of
 from .gemini_signatures import signature_of, signed
 from .result_schema import no_json_mode
 from .service_blocks import SaidPart, with_service_blocks
@@ -77,7 +78,7 @@ def _result_format(wanted: ResultFormat) -> JSON:
 def _contents(messages: Sequence[ModelMessage], model_name: str, system: str) -> list[JSON]:
     contents: list[JSON] = []
     sides = turns(
-        [signed(message, system) for message in messages],
+        [signed(_readable(message, model_name), system) for message in messages],
         lambda part: _said(part, model_name, system),
         lambda reply: _reply(reply, model_name, system),
     )
@@ -89,6 +90,14 @@ def _contents(messages: Sequence[ModelMessage], model_name: str, system: str) ->
     if not contents or contents[0]["role"] == "model":
         contents.insert(0, {"role": "user", "parts": [{"text": ""}]})  # the user has to speak first
     return contents
+
+
+def _readable(message: ModelMessage, model_name: str) -> ModelMessage:
+    """The message; if a model of another generation made it, as one of another service: seals are refused there."""
+    if not isinstance(message, ModelResponse):
+        return message
+    maker, asked = generation_of(message.model_name or ""), generation_of(model_name)
+    return message if None in {maker, asked} or maker == asked else replace(message, provider_details=None)
 
 
 def _said(part: Said, model_name: str, system: str) -> list[JSON]:

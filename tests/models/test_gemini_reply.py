@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +10,15 @@ from hypothesis import given, strategies as st
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
 from agentgraph.messages import (
+    ModelMessage,
+    ModelRequest,
     ModelResponse,
     NativeToolCallPart,
     NativeToolReturnPart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
+    ToolReturnPart,
 )
 from agentgraph.model import ModelRequestParameters
 from agentgraph.models.gemini_reply import GeminiReply, decode
@@ -179,6 +183,22 @@ def test_another_service_gets_neither_thoughts_nor_signatures() -> None:
     reply = decoded({"text": "Hm", "thought": True}, {"text": "A", "thoughtSignature": "s"}, {"inlineData": {}})
     contents = encode("gemini-2.5-pro", [reply], None, ModelRequestParameters(), "google-vertex")["contents"]
     assert contents[1] == {"role": "model", "parts": [{"text": "A"}]}
+
+
+def test_a_model_of_another_generation_gets_neither_thoughts_nor_signatures() -> None:
+    call = {"functionCall": {"name": "f", "id": "c", "args": {}}, "thoughtSignature": "s"}
+    thought = {"text": "Hm", "thought": True}
+    reply = replace(decoded(thought, call), model_name="gemini-3.8-flash")
+
+    def sent(model_name: str) -> list[JSON]:
+        messages: list[ModelMessage] = [reply, ModelRequest([ToolReturnPart("f", 1, "c")])]
+        contents = encode(model_name, messages, None, ModelRequestParameters(), "google-gla")["contents"]
+        parts: list[JSON] = contents[1]["parts"]
+        return parts
+
+    assert sent("gemini-3.8-flash") == sent("gemini-flash-latest") == [thought, call]
+    [other] = sent("gemini-4-argon")
+    assert other["thoughtSignature"] not in {None, "s"}
 
 
 PIECES: st.SearchStrategy[JSON] = st.one_of(
