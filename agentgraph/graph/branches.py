@@ -32,7 +32,7 @@ from .codec import RestoredBranch
 from .frontier import Frontier, parent_of
 from .journal import Journal
 from .lifecycle import Status
-from .node import BranchError, Join, is_fork
+from .node import Join, is_fork
 from .questions import Question, all_of, asked_by_branch
 from .store import ROOT, JournalRecord
 from .strand import Strand, is_node
@@ -188,7 +188,7 @@ class Branches(Generic[StateT, DepsT, ResultT]):
             await self._cancel_below(branch)
             strand = self._strands[branch]
             try:
-                await strand.lead_to(BranchError(branch, type(error).__name__, str(error)))
+                await strand.fail(error)
                 self._taken = self._one_turn
                 self._check(strand)
             except (RunError, StoreError) as refusal:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, Literal, Never, NoReturn, TypeAlias, 
 
 from typing_extensions import TypeIs, TypeVar
 
-from agentgraph.exceptions import UserError
+from agentgraph.exceptions import GraphRuntimeError, UserError
 
 from .context import GraphRunContext
 from .retrying import RetryPolicy
@@ -133,8 +133,13 @@ class Fork(BaseNode[Any, Any, Any], Generic[BranchT, JoinT]):  # it stands in gr
             raise UserError(message)
 
     async def run(self, ctx: GraphRunContext[Any, Any]) -> NoReturn:
-        """Not called: the scheduler walks the branches."""
-        raise NotImplementedError
+        """Not to be called: the run walks the branches.
+
+        Raises:
+            GraphRuntimeError: always.
+        """
+        message = f"no node runs a Fork: return the fork, and the run walks its branches to {self.join.__name__}"
+        raise GraphRuntimeError(message)
 
 
 AnyFork: TypeAlias = Fork[BaseNode[Any, Any, Any], BaseNode[Any, Any, Any]]

@@ -13,7 +13,7 @@ from agentgraph.exceptions import GraphRuntimeError
 from .appended import AppendedList
 from .attempts import Attempts, retries
 from .blueprint import Blueprint
-from .checks import END, JOIN
+from .checks import END, FAILED, JOIN
 from .codec import Node
 from .context import GraphRunContext
 from .events import StepEnded, StepStarted
@@ -97,6 +97,17 @@ class Strand(Generic[StateT, DepsT, ResultT]):
             await self._commit(self.recorder, Turn(ctx.seq, ran, outcome, now, now, self.path, ctx.attempt), status)
         self._move_on(outcome)
 
+    async def fail(self, error: Exception) -> None:
+        """End the branch with an error that the join is handed.
+
+        Raises:
+            RunFenced, StoreError: nothing was written.
+        """
+        failed = self.pending
+        outcome = BranchError(self.path, type(error).__name__, str(error))
+        await self.lead_to(outcome)
+        self.ctx.outlet.tell(StepEnded(self.ctx.run_id, self.ctx.seq - 1, id_of(failed), id_of(outcome), self.path))
+
     def open(self, path: str) -> Strand[StateT, DepsT, ResultT]:
         """A branch of the fork at which this one stands, with a copy of the state as it is here."""
         lists = self.graph.appended_fields
@@ -173,7 +184,7 @@ def id_of(outcome: Outcome) -> str:
         case Join():
             return JOIN
         case BranchError():
-            return outcome.type
+            return FAILED
         case _ if is_fork(outcome):
             return f"Fork to {outcome.join.get_node_id()}"
         case _:

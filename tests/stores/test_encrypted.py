@@ -18,7 +18,7 @@ from agentgraph.exceptions import DecodeError, RunNotFound, StoreError, UserErro
 from agentgraph.graph import records
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.questions import Question
-from agentgraph.graph.store import EventKind, JournalKind, Store
+from agentgraph.graph.store import BranchRecord, EventKind, JournalKind, Store
 from agentgraph.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from agentgraph.models.function import AgentInfo, FunctionModel
 from agentgraph.stores import EncryptedStore, MemoryStore, SivCipher, SQLiteStore, export_run, import_run, new_key
@@ -228,8 +228,14 @@ async def test_a_question_to_nobody_is_refused_as_below(store: Store) -> None:
         await store.answer("nobody", "k", 1)
 
 
+async def test_an_answered_question_moves_with_its_run(store: Store) -> None:
+    answered = call(3, "c", JournalKind.ANSWERED, b'"yes"')
+    await store.insert([replace(stored(), calls=[answered])])
+    assert await store.calls("r") == [answered]
+
+
 async def read(store: Store) -> object:
-    return await store.load("r"), await store.steps("r"), await store.calls("r")
+    return await store.load("r"), await store.steps("r"), await store.calls("r"), await store.branches("r")
 
 
 @pytest.mark.parametrize(
@@ -244,11 +250,15 @@ async def read(store: Store) -> object:
             "UPDATE steps SET body = x'005b345d0a61626364'",
             "step -1: the body cannot be decrypted: it needs the key known as 61626364; given: ",
         ),
-        ("UPDATE journal SET value = '1' WHERE key = 'a'", "the value of call '/2/a' is not encrypted"),
-        ("UPDATE journal SET value = '{\"sealed\":\"?\"}' WHERE key = 'a'", "call '/2/a' is not encrypted"),
+        ("UPDATE journal SET value = '1' WHERE key = 'a'", "the value of call '/3/a' is not encrypted"),
+        ("UPDATE journal SET value = '{\"sealed\":\"?\"}' WHERE key = 'a'", "call '/3/a' is not encrypted"),
         (
             "UPDATE journal SET value = (SELECT value FROM journal WHERE key = 'b')",
-            "the value of call '/2/a' is not encrypted",
+            "the value of call '/3/a' is not encrypted",
+        ),
+        (
+            "UPDATE pending SET state = (SELECT state FROM pending WHERE branch = '2:1') WHERE branch = '2:0'",
+            "run 'r': the state of branch 2:0 cannot be decrypted",
         ),
         ("UPDATE runs SET error = 'sealed:?'", "run 'r': the error is not encrypted"),
         ("UPDATE runs SET error = 'plain'", "run 'r': the error is not encrypted"),
@@ -260,8 +270,10 @@ async def test_what_was_changed_or_moved_is_refused(
     run = await store.create(new_run())
     for seq in range(2):
         await store.commit(commit("r", run.epoch, seq))
-    await store.journal("r", run.epoch, call(2, "a", JournalKind.ASKED, b'{"run_id":"r"}'))
-    await store.journal("r", run.epoch, call(2, "b"))
+    branches = [BranchRecord(branch=path, node="Work", state=b"{}") for path in ("2:0", "2:1")]
+    await store.commit(replace(commit("r", run.epoch, 2), opens=branches))
+    await store.journal("r", run.epoch, call(3, "a", JournalKind.ASKED, b'{"run_id":"r"}'))
+    await store.journal("r", run.epoch, call(3, "b"))
     await store.settle(settlement(run, Event.FAIL, error="no"))
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(change)

@@ -114,6 +114,13 @@ class Branching(StoreSuite):
         assert await store.commit(fork) is Status.CANCELLED
         assert await store.branches("r") == [FIRST]
 
+    async def test_a_step_that_forks_is_fenced(self, store: Store) -> None:
+        run = await store.create(new_run())
+        for late in (commit("r", run.epoch, 1, outcome="Fork"), commit("r", run.epoch + 1, 0, outcome="Fork")):
+            with pytest.raises(RunFenced):
+                await store.commit(replace(late, opens=[FIRST]))
+        assert await store.branches("r") == []
+
     async def test_a_run_begins_with_branches(self, store: Store) -> None:
         await store.create(new_run("old"))
         fork = replace(new_run(), opening=None, seq=1, origin=("old", 1), pending="Fork", status=Status.PENDING)
