@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 from agentgraph.messages import ModelResponseStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
@@ -34,6 +34,8 @@ class Saying:
                 self._add(index, text)
             case PartDeltaEvent():
                 pass
+            case _ as unreachable:
+                assert_never(unreachable)
 
     def _begin(self, index: int, text: str | None) -> None:
         if index <= self._part:

@@ -54,8 +54,7 @@ class Live:
         self._tell(seq, attempt, EventKind.EMITTED, said)
 
     def _tell(self, seq: int, attempt: int, kind: EventKind, body: bytes) -> None:
-        if self._write is None:
-            return
+        assert self._write is not None  # who has nobody to tell asks `kept` first
         if self._step != (seq, attempt):
             self._step, self._n = (seq, attempt), 0
         self._write(EventRecord(seq=seq, branch=ROOT, attempt=attempt, n=self._n, kind=kind, body=body))

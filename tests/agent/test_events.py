@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -12,16 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from agentgraph import Agent, MemoryStore, UserError
-from agentgraph.agent import AgentRun, AgentRunEvent, AgentStream, MessageAdded, RunOptions
-from agentgraph.exceptions import RunNotFound, RunWaiting
-from agentgraph.graph import Followed, RunEnded, Status, StepStarted, Store, TextAdded, Until
+from agentgraph.agent import AgentRun, AgentRunEvent, AgentStream, CallAnswered, MessageAdded, RunOptions
+from agentgraph.exceptions import DecodeError, RunNotFound, RunWaiting
+from agentgraph.graph import Followed, RunEnded, Status, StepRecord, StepStarted, Store, TextAdded, Until
 from agentgraph.messages import (
     ModelMessage,
     ModelRequest,
     ModelResponse,
     ModelResponseStreamEvent,
+    PartDeltaEvent,
     PartStartEvent,
     TextPart,
+    TextPartDelta,
     UserPromptPart,
 )
 from agentgraph.models.function import AgentInfo, FunctionModel
@@ -315,6 +318,37 @@ async def test_a_run_that_waits_or_was_cancelled_has_ended_and_one_that_was_rele
     assert ends(await told(agent, after=waiting[-1].offset, until="ended")) == [Status.CANCELLED]
 
 
+async def test_an_answer_is_told_once_however_often_a_run_that_waits_is_read() -> None:
+    agent: Agent[None, str] = Agent(says([call("quick"), call("ask")], "done"), store=MemoryStore())
+
+    @agent.tool_plain
+    def quick() -> str:
+        return "at once"
+
+    @agent.tool_plain(requires_approval=True)
+    def ask() -> str:
+        return "yes"
+
+    with pytest.raises(RunWaiting):
+        await agent.run("Go", run_id="r")
+    events = await told(agent)
+    assert sum(isinstance(each.event, CallAnswered) for each in events) == 1
+    for number, each in enumerate(events):
+        assert await told(agent, after=each.offset) == events[number + 1 :]
+
+
+async def test_a_message_that_cannot_be_read_says_where() -> None:
+    class Torn(MemoryStore):
+        async def steps(self, run_id: str, after: int = -2) -> list[StepRecord]:
+            rows = await super().steps(run_id, after)
+            return [replace(row, body=row.body.replace(b'"response"', b'"nonsense"')) for row in rows]
+
+    agent: Agent[None, str] = Agent(TestModel(), store=Torn())
+    await agent.run("Go", run_id="r")
+    with pytest.raises(DecodeError, match=r"'r', step 1.*message_history.*nonsense"):
+        await told(agent)
+
+
 async def test_a_run_that_is_deleted_while_it_is_followed_is_not_found(store: Store) -> None:
     agent: Agent[None, str] = Agent(TestModel(), store=store)
     async with agent.iter("Go", run_id="r") as run:
@@ -370,11 +404,12 @@ async def test_memory_keeps_a_run_as_long_as_it_is_followed() -> None:
 # -------------------------------------------------------------------------------------------------------------- text
 
 
-async def test_text_that_a_service_takes_back_is_left_to_the_commit() -> None:
+@pytest.mark.parametrize("again", [PartStartEvent(0, TextPart("Hello")), PartDeltaEvent(0, TextPartDelta("lo"))])
+async def test_text_of_an_earlier_part_is_left_to_the_commit(again: ModelResponseStreamEvent) -> None:
     starts: list[ModelResponseStreamEvent | Exception] = [
         PartStartEvent(0, TextPart("Hel")),
         PartStartEvent(1, TextPart("two")),
-        PartStartEvent(0, TextPart("Hello")),
+        again,
         PartStartEvent(2, TextPart("three")),
     ]
     reply = ModelResponse([TextPart("Hel"), TextPart("two and"), TextPart("three")])

@@ -24,6 +24,8 @@ from agentgraph import (
     UsageLimits,
 )
 from agentgraph.graph import RunFilter, Status, Store
+from agentgraph.messages import ModelMessage, ModelResponse
+from agentgraph.models.function import AgentInfo, FunctionModel
 from tests.agent.doors import plain
 from tests.agent.interrupting import Accident, Interrupting, Killed
 from tests.agent.scripted import answers, call, says
@@ -235,3 +237,27 @@ async def test_the_fork_of_a_child_belongs_to_nobody() -> None:
     result = await firm.lead.run(resume=fork, store=store)
     assert [part.content for part in answers(result.all_messages())] == ["packedok", "ok"]
     assert (await store.load(fork)).parent is None
+
+
+async def test_a_request_that_is_on_its_way_counts_for_the_runs_beside_it() -> None:
+    asked = anyio.Event()
+
+    async def reply(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        asked.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    clerk = Agent(FunctionModel(reply), name="clerk")
+    boss = Agent(says([call("first"), call("second")], "done"), name="boss")
+
+    @boss.tool
+    async def first(ctx: RunContext[None]) -> str:
+        return (await clerk.run("Go", parent=ctx)).data
+
+    @boss.tool
+    async def second(ctx: RunContext[None]) -> str:
+        await asked.wait()
+        return (await clerk.run("Go", parent=ctx)).data
+
+    with pytest.raises(UsageLimitExceeded, match="request_limit=2: 2 were made"):
+        await boss.run("Go", usage_limits=UsageLimits(request_limit=2))

@@ -14,8 +14,10 @@ from agentgraph.graph import (
     End,
     EventKind,
     EventRecord,
+    Fork,
     Graph,
     GraphRunContext,
+    Join,
     RunEnded,
     Status,
     StepEnded,
@@ -133,3 +135,40 @@ async def test_events_of_other_branches_are_not_told() -> None:
     async with work.iter(Work(), deps=[], store=store, run_id="r"):
         store.tell("r", 1, EventRecord(seq=0, branch="0:1", attempt=1, n=0, kind=EventKind.EMITTED, body=b"1"))
         assert await heard(store) == [StepStarted("r", 0, 1, "Work")]
+
+
+@dataclass
+class Share(BaseNode[None, None, int]):
+    parts: int
+
+    async def run(self, ctx: GraphRunContext) -> Fork[Part, Sum]:
+        return Fork([Part(number) for number in range(self.parts)], join=Sum)
+
+
+@dataclass
+class Part(BaseNode[None, None]):
+    number: int
+
+    async def run(self, ctx: GraphRunContext) -> Part | Join[int]:
+        ctx.emit(self.number)
+        return Part(self.number + 10) if self.number < 10 else Join(self.number)
+
+
+@dataclass
+class Sum(BaseNode[None, None, int]):
+    values: list[int]
+
+    async def run(self, ctx: GraphRunContext) -> End[int]:
+        return End(sum(self.values))
+
+
+shares: Graph[None, None, int] = Graph(nodes=[Share, Part, Sum], name="shares")
+
+
+async def test_a_follower_that_comes_back_after_a_fork_hears_the_rest() -> None:
+    store = MemoryStore()
+    await shares.run(Share(2), store=store, run_id="r")
+    events = [each async for each in follow(store, "r", until="now")]
+    assert events[-1].event == RunEnded("r", Status.SUCCEEDED)
+    for number, each in enumerate(events):
+        assert await heard(store, each.offset) == [later.event for later in events[number + 1 :]]

@@ -78,6 +78,14 @@ class Events(StoreSuite):
         await store.claim("r")
         assert await store.events("r") == []
 
+    async def test_what_an_earlier_claim_tells_late_is_not_written(self, store: Store) -> None:
+        run = await store.create(new_run())
+        await store.settle(settlement(run, Event.RELEASE))
+        again = await store.claim("r")
+        store.tell("r", run.epoch, told(0, 0, body=b"late"))
+        store.tell("r", again.epoch, event := replace(told(0, 0), attempt=2))
+        assert await written(store, 1) == [event]
+
     async def test_events_go_with_their_run(self, store: Store) -> None:
         run = await store.create(new_run())
         store.tell("r", run.epoch, told(0, 0, kind=EventKind.EMITTED))
@@ -103,6 +111,17 @@ class Events(StoreSuite):
             await store.claim("r")
             await changes.wait(100)
 
+    async def test_who_follows_is_woken_while_others_come_and_go(self, store: Store) -> None:
+        run = await store.create(new_run())
+        async with store.changes("r") as changes:
+            async with store.changes("r") as others:
+                await store.commit(next_commit(run))
+                await others.wait(100)
+                await changes.wait(100)
+            await store.commit(next_commit(await store.load("r")))
+            await changes.wait(100)
+        assert (await store.load("r")).seq == 2
+
 
 class SharedEvents(StoreSuite):
     """Following a run that another owner executes."""
@@ -118,7 +137,7 @@ class SharedEvents(StoreSuite):
         run = await first.create(new_run())
         async with second.changes("r") as changes:
             await first.commit(next_commit(run))
-            idle = 0
-            while (await second.load("r")).seq == 0:
+            idle, seq = 0, 0
+            while seq == 0:
                 await changes.wait(idle)
-                idle += 1
+                idle, seq = idle + 1, (await second.load("r")).seq
