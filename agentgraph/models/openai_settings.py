@@ -10,6 +10,7 @@ from typing import Literal, assert_never
 from agentgraph.providers.services import ChatProfile
 from agentgraph.settings import ModelSettings
 
+from .claude import claude_profile
 from .effort import effort_of
 from .wire import JSON
 
@@ -57,10 +58,12 @@ NO_SYSTEM_ROLE = re.compile(r"o1-(mini|preview)")
 
 
 def profile_of(service: ChatProfile, model_name: str) -> ChatProfile:
-    """What a service wants for one of its models: OpenAI's own have their rules wherever they are served."""
+    """What a service wants for one of its models: GPT and Claude have their rules wherever they are served."""
     name = model_name.rpartition("/")[2].lower().removeprefix("ft:")
     efforts = (effort for pattern, effort in service.efforts if re.search(pattern, name))
     service = replace(service, effort=next(efforts, service.effort))
+    if not claude_profile(name).forced_calls:
+        service = replace(service, tool_choice_required=False)
     if NO_SYSTEM_ROLE.match(name):
         service = replace(service, system_role="user")
     if THINKS_ALWAYS.match(name):

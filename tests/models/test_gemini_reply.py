@@ -186,7 +186,7 @@ def test_another_service_gets_neither_thoughts_nor_signatures() -> None:
 
 
 def test_a_model_of_another_generation_gets_neither_thoughts_nor_signatures() -> None:
-    call = {"functionCall": {"name": "f", "id": "c", "args": {}}, "thoughtSignature": "s"}
+    call: JSON = {"functionCall": {"name": "f", "id": "c", "args": {}}, "thoughtSignature": "s"}
     thought = {"text": "Hm", "thought": True}
     reply = replace(decoded(thought, call), model_name="gemini-3.8-flash")
 

@@ -218,6 +218,17 @@ def test_a_tool_has_to_be_called_where_text_is_no_result() -> None:
     assert choice(text=False, service="zai") == {"choice": "auto", "tools": ALL}
 
 
+def test_no_call_can_be_demanded_from_the_newest_claude_wherever_it_is_served() -> None:
+    for name, wanted in (("anthropic/claude-opus-5", "required"), ("anthropic/claude-opus-5.5", "auto")):
+        fields = body(
+            settings=ModelSettings(tool_choice="required"),
+            parameters=ModelRequestParameters([TOOL]),
+            model_name=name,
+            service="openrouter",
+        )
+        assert fields["tool_choice"] == wanted
+
+
 def test_a_choice_that_a_service_does_not_know_is_left_out() -> None:
     choices: list[tuple[Any, list[str]]] = [
         ("required", ["weather", "time"]),
