@@ -20,7 +20,7 @@ bench: .venv/.dev
 	$(BIN)/python -m benchmarks
 
 diagrams: .venv/.dev
-	$(BIN)/python diagrams/make.py
+	$(BIN)/python -m diagrams
 
 names: .venv/.dev
 	$(BIN)/python known_models/write.py

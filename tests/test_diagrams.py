@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
 
+from diagrams import write
 from tests.shared_data import REPOSITORY
 
 FOLDER = REPOSITORY / "diagrams"
 
 
 def test_the_diagrams_are_current(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(FOLDER / "make.py"))["write"](tmp_path)
+    write(tmp_path)
     drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
-    kept = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.mmd")}
+    kept = {
+        path.name: path.read_text(encoding="utf-8") for suffix in ("mmd", "svg") for path in FOLDER.glob(f"*.{suffix}")
+    }
     assert drawn == kept, "run `make diagrams`"
     assert capsys.readouterr().out.count("wrote ") == len(drawn)

@@ -57,7 +57,9 @@ async def agent_run_picture(
     """
     where = open_store(store)
     record = await where.load(run_id)
-    notes = _notes(record, await lineage(where, record)) if record.graph == GRAPH_NAME else {}
+    notes: Mapping[int, str] = {}
+    if record.graph == GRAPH_NAME:
+        notes = _notes(record, await lineage(where, record))
     return await run_picture(
         where, run_id, direction=direction, steps=steps, branches=branches, notes=notes, asked=_asked
     )

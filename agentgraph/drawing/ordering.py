@@ -12,8 +12,8 @@ from .mesh import Mesh
 
 __all__ = ["crossings", "ordered"]
 
-SWEEPS = 16
-PATIENCE = 5
+SWEEPS = 32
+PATIENCE = 8
 """Sweeps without any gain before it is left at that."""
 LARGE = 600
 """Cells above which neighbours are not exchanged one by one: it would take seconds."""
@@ -27,9 +27,10 @@ def ordered(mesh: Mesh) -> None:
         downwards = sweep % 2 == 0
         numbers = range(1, len(mesh.layers)) if downwards else range(len(mesh.layers) - 2, -1, -1)
         for number in numbers:
-            mesh.settle(_by_median(mesh, number, mesh.above if downwards else mesh.below), number)
+            linked = mesh.above if downwards else mesh.below
+            mesh.settle(_by_median(mesh, number, linked, turned=sweep % 4 > 1), number)
         if len(mesh.cells) <= LARGE:
-            _exchange(mesh)
+            _exchange(mesh, turned=sweep % 4 > 1)
         found, sweep, idle = crossings(mesh), sweep + 1, idle + 1
         if found < fewest:
             best, fewest, idle = [[*layer] for layer in mesh.layers], found, 0
@@ -54,13 +55,17 @@ def _between(mesh: Mesh, upper: Sequence[int]) -> int:
     return found
 
 
-def _by_median(mesh: Mesh, number: int, linked: Sequence[Sequence[int]]) -> list[int]:
-    """A layer sorted by the medians of what is linked to its cells; cells without links keep their places."""
+def _by_median(mesh: Mesh, number: int, linked: Sequence[Sequence[int]], *, turned: bool) -> list[int]:
+    """A layer sorted by the medians of what is linked to its cells; cells without links keep their places.
+
+    Those with equal medians keep their order, or are turned around, which leads out of many a dead end.
+    """
     layer = mesh.layers[number]
     medians = {
         cell: _median(sorted(mesh.cells[each].position for each in linked[cell])) for cell in layer if linked[cell]
     }
-    movable = iter(sorted(medians, key=lambda cell: (medians[cell], mesh.cells[cell].position)))
+    sign = -1 if turned else 1
+    movable = iter(sorted(medians, key=lambda cell: (medians[cell], sign * mesh.cells[cell].position)))
     return [next(movable) if cell in medians else cell for cell in layer]
 
 
@@ -74,13 +79,14 @@ def _median(positions: Sequence[int]) -> float:
     return (positions[middle - 1] * right + positions[middle] * left) / (left + right)
 
 
-def _exchange(mesh: Mesh) -> None:
-    """Exchange neighbours as long as that leaves fewer crossings."""
+def _exchange(mesh: Mesh, *, turned: bool) -> None:
+    """Exchange neighbours where that leaves fewer crossings; `turned`: or as many."""
     for number, layer in enumerate(mesh.layers):
         order = [*layer]
         for place in range(len(order) - 1):
             one, other = order[place], order[place + 1]
-            if _if_ordered(mesh, other, one) < _if_ordered(mesh, one, other):
+            gain = _if_ordered(mesh, one, other) - _if_ordered(mesh, other, one)
+            if gain > 0 or (turned and gain == 0):
                 order[place], order[place + 1] = other, one
         mesh.settle(order, number)
 

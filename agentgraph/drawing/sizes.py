@@ -8,12 +8,14 @@ from .chart import Direction, Kind, Shape
 from .geometry import lying
 from .text import LABEL, NAME, NOTE, ROW, Size, folded
 
-__all__ = ["MARGIN", "label_lines", "label_size", "note_lines", "note_size", "shape_size"]
+__all__ = ["MARGIN", "RULE", "label_lines", "label_size", "note_lines", "note_size", "shape_size"]
 
 MARGIN = Size(13, 8)
 """Between a shape's border and its text."""
 COLUMN_GAP = 18.0
 """Between the two columns of a table."""
+RULE = 6.0
+"""The height of the line below a table's name, with the room around it."""
 LEAST = 56.0
 """The width of the smallest box."""
 DOT, RING = 14.0, 20.0
@@ -71,6 +73,6 @@ def _box(shape: Shape) -> Size:
     rows = ROW.block(["".join(row) for row in shape.rows])
     if shape.kind is Kind.TABLE:
         left, right = (ROW.block([row[side] for row in shape.rows]).width for side in (0, 1))
-        rows = Size(left + (COLUMN_GAP + right if right else 0), rows.height + 6)
+        rows = Size(left + (COLUMN_GAP + right if right else 0), rows.height + RULE)
     width = max(name.width, rows.width) + 2 * MARGIN.width
     return Size(max(LEAST, width), name.height + rows.height + 2 * MARGIN.height)

@@ -10,7 +10,7 @@ from typing import assert_never
 from .arrangement import Arrangement, PlacedLink, PlacedShape, arranged
 from .chart import Chart, Kind, Tone
 from .geometry import Curve, Point, Rect
-from .sizes import MARGIN, label_lines, note_lines
+from .sizes import MARGIN, RULE, label_lines, note_lines
 from .style import CLASS, css_declarations, ink_on, sheet
 from .text import LABEL, NAME, NOTE, ROW, TITLE, Font
 
@@ -140,21 +140,28 @@ def _shape(placed: PlacedShape) -> Iterator[str]:
 
 
 def _inside(placed: PlacedShape, style: str) -> Iterator[str]:
+    if placed.shape.kind is Kind.TABLE:
+        yield from _table(placed, style)
+        return
+    shape, middle = placed.shape, placed.rect.middle
+    top = middle.y - (NAME.leading + ROW.leading * len(shape.rows)) / 2
+    yield _text("name", Point(middle.x, top + NAME.leading / 2), shape.text, NAME, style)
+    for number, row in enumerate(shape.rows):
+        y = top + NAME.leading + (number + 0.5) * ROW.leading
+        yield _text("row", Point(middle.x, y), "".join(row), ROW, style)
+
+
+def _table(placed: PlacedShape, style: str) -> Iterator[str]:
     shape, rect = placed.shape, placed.rect
-    name = Point(rect.middle.x, rect.y + MARGIN.height + NAME.leading / 2)
-    yield _text("name", name, shape.text, NAME, style)
-    top = rect.y + MARGIN.height + NAME.leading
-    if shape.kind is Kind.TABLE:
-        yield f'<path class="shape" d="M{_pair(Point(rect.x, top + 3))}L{_pair(Point(rect.right, top + 3))}"/>'
-        top += 6
+    top = rect.y + MARGIN.height
+    yield _text("name", Point(rect.middle.x, top + NAME.leading / 2), shape.text, NAME, style)
+    rule = top + NAME.leading + RULE / 2
+    yield f'<path class="shape" d="M{_pair(Point(rect.x, rule))}L{_pair(Point(rect.right, rule))}"/>'
     for number, (left, right) in enumerate(shape.rows):
-        y = top + (number + 0.5) * ROW.leading
-        if shape.kind is Kind.TABLE:
-            yield _text("row", Point(rect.x + MARGIN.width, y), left, ROW, style, "start")
-            if right:
-                yield _text("row", Point(rect.right - MARGIN.width, y), right, ROW, style, "end")
-        else:
-            yield _text("row", Point(rect.middle.x, y), left + right, ROW, style)
+        y = top + NAME.leading + RULE + (number + 0.5) * ROW.leading
+        yield _text("row", Point(rect.x + MARGIN.width, y), left, ROW, style, "start")
+        if right:
+            yield _text("row", Point(rect.right - MARGIN.width, y), right, ROW, style, "end")
 
 
 def _tie(rect: Rect, note: Rect) -> str:

@@ -70,10 +70,17 @@ NOTE = Font(11, 15)
 
 
 def folded(text: str, letters: int) -> list[str]:
-    """Text in lines of at most so many letters, its own line breaks kept; words that are longer are cut."""
+    """Text in lines of at most so many letters, its own line breaks kept; words that are longer are cut.
+
+    The lines of a paragraph are about as long as each other.
+    """
     lines: list[str] = []
-    for line in text.strip().splitlines():
-        lines += textwrap.wrap(line, letters) or [""]
+    for paragraph in text.strip().splitlines():
+        width = letters
+        found = textwrap.wrap(paragraph, width)
+        while len(found) > 1 and len(narrower := textwrap.wrap(paragraph, width - 1)) == len(found):
+            width, found = width - 1, narrower
+        lines += found or [""]
     return lines
 
 

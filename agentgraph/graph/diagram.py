@@ -23,7 +23,7 @@ from .picture import Picture
 if TYPE_CHECKING:
     from agentgraph.drawing import Chart
 
-__all__ = ["Diagram", "DiagramOptions", "NodeRef", "lifecycle_code"]
+__all__ = ["Diagram", "DiagramOptions", "NodeRef", "lifecycle_picture"]
 
 NodeRef: TypeAlias = str | type[BaseNode[Any, Any, Any]] | BaseNode[Any, Any, Any]
 """A node by its id, its class or an instance."""
@@ -125,7 +125,7 @@ class Diagram:
             shapes.append(Shape(key=END, kind=Kind.END))
         return Chart(
             shapes=shapes,
-            links=[Link(START if way.tail == EDGE_OF_RUN else way.tail, way.target, way.label) for way in ways],
+            links=[Link(way.source, way.target, way.label) for way in ways],
             title=options.get("title") or "",
             direction=options.get("direction") or "TB",
         )
@@ -209,6 +209,11 @@ class _Way:
     label: str = ""
 
     @property
+    def source(self) -> str:
+        """Its tail as SVG knows it."""
+        return START if self.tail == EDGE_OF_RUN else self.tail
+
+    @property
     def target(self) -> str:
         """Its head as networkx and SVG know it."""
         return END if self.head == EDGE_OF_RUN else self.head
@@ -229,11 +234,18 @@ def _note(node_id: str, notes: Mapping[str, str]) -> Iterable[str]:
         yield "  end note"
 
 
-def lifecycle_code() -> str:
+def lifecycle_picture() -> Picture:
     """The life of a run, drawn from the table that decides it."""
-    lines = ["stateDiagram-v2", "  [*] --> pending"]
+    from agentgraph.drawing import Chart, Kind, Link, Shape
+
+    first = next(iter(LIFECYCLE))
+    ways = [_Way(EDGE_OF_RUN, first)]
     for status, moves in LIFECYCLE.items():
-        lines += [f"  {status} --> {target}: {event}" for event, target in moves.items()]
-        if not moves:
-            lines.append(f"  {status} --> [*]")
-    return "\n".join(lines)
+        ways += [_Way(status, target, event) for event, target in moves.items()] or [_Way(status, EDGE_OF_RUN)]
+    inner = [Shape(key=status, text=status) for status in LIFECYCLE]
+    chart = Chart(
+        title="the life of a run",
+        shapes=[Shape(key=START, kind=Kind.START), *inner, Shape(key=END, kind=Kind.END)],
+        links=[Link(way.source, way.target, way.label) for way in ways],
+    )
+    return Picture("\n".join(["stateDiagram-v2", *(f"  {way}" for way in ways)]), chart)

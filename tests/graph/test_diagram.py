@@ -10,7 +10,7 @@ import pytest
 
 from agentgraph.exceptions import UserError
 from agentgraph.graph import BaseNode, Edge, End, Fork, Graph, GraphRunContext, Join
-from agentgraph.graph.diagram import lifecycle_code
+from agentgraph.graph.diagram import lifecycle_picture
 
 Ctx = GraphRunContext[None, None]
 
@@ -134,7 +134,8 @@ def test_saving(tmp_path: Path) -> None:
 
 
 def test_the_lifecycle_is_drawn_from_its_table() -> None:
-    lines = lifecycle_code().splitlines()
+    drawn = lifecycle_picture()
+    lines = drawn.mermaid.splitlines()
     assert lines[:3] == ["stateDiagram-v2", "  [*] --> pending", "  pending --> running: start"]
     assert "  succeeded --> [*]" in lines
-    assert len(lines) == 15
+    assert len(lines) == 1 + len(drawn.chart.links) == 15
