@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from types import NoneType
 from typing import Any, Generic, cast, overload
@@ -11,7 +11,7 @@ from typing import Any, Generic, cast, overload
 from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.exceptions import UserError
-from agentgraph.graph import GraphRun, Picture, Problem, Store
+from agentgraph.graph import GraphRun, Picture, Place, Problem, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -36,6 +36,7 @@ from .settings import AGENT_DEFAULTS, AgentOptions, AgentSettings
 from .setup import Ask, RunSetup, agent_graph
 from .signature import spelled_out
 from .streamed import StreamedRunResult
+from .used import count_up
 
 __all__ = ["Agent"]
 
@@ -180,6 +181,23 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
                 yield run
             finally:
                 run.show_messages()
+
+    async def __run_below__(
+        self, start: Prompt, place: Place, options: Mapping[str, Any], /
+    ) -> AgentRunResult[ResultT]:
+        """Run as a child of a graph's run: see `GraphRunContext.run`. Options: see `RunOptions`."""
+        # cast: what is no option of a run is refused when it is opened
+        given = cast("RunOptions[DepsT]", dict(options))
+        self._infer_name(given)
+        ask = Ask(start, None, self._override.over(given), given, place)
+        async with GraphRun(await self._setup(None).open(ask)) as graph_run:
+            run = AgentRun(graph_run)
+            try:
+                return await run.finish()
+            finally:
+                run.show_messages()
+                if given.get("usage") is None:
+                    count_up(place.state, run.usage())
 
     async def can_resume(
         self,

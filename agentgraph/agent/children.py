@@ -14,14 +14,14 @@ from typing import Any
 from pydantic_core import to_json
 
 from agentgraph.context import CallScope
-from agentgraph.exceptions import RunNotFound, RunNotResumable, UserError
-from agentgraph.graph import RunFilter, RunRecord, Status, Store
+from agentgraph.exceptions import UserError
+from agentgraph.graph import Place, RunFilter, RunRecord, Status, Store, check_asked, find_child
 from agentgraph.messages import UserContent
 
 from .options import RunOptions
 from .stored import StoredOptions
 
-__all__ = ["as_child", "asked", "cancel_tree", "find_child"]
+__all__ = ["as_child", "as_step", "asked", "cancel_tree", "earlier_child"]
 
 _OWN = ("run_id", "resume", "conversation", "store", "answers")
 
@@ -50,19 +50,27 @@ def asked(prompt: str | Sequence[UserContent] | None) -> str:
     return sha256(to_json(prompt, bytes_mode="base64")).hexdigest()[:32]
 
 
-async def find_child(scope: CallScope, run_id: str, prompt: str | Sequence[UserContent] | None) -> RunRecord | None:
-    """The child that an earlier attempt of the call started under this id, if it did.
+def as_step(place: Place, options: RunOptions[Any], given: RunOptions[Any]) -> RunOptions[Any]:
+    """The options of a child of a graph's run.
+
+    Raises:
+        UserError: they contradict that it is one.
+    """
+    spare = [name for name in (*_OWN, "parent", "key", "break_before") if given.get(name)]
+    if spare:
+        raise UserError(f"a run that a node starts takes {' and '.join(spare)} from the node's run: leave it out")
+    return {**options, "run_id": place.run_id}
+
+
+async def earlier_child(store: Store, run_id: str, prompt: str | Sequence[UserContent] | None) -> RunRecord | None:
+    """The child that an earlier attempt of the call or step started under this id, if it did.
 
     Raises:
         RunNotResumable: it was asked something else.
     """
-    try:
-        record = await scope.store.load(run_id)
-    except RunNotFound:
-        return None
-    if StoredOptions.load(record).asked != asked(prompt):
-        problem = "an earlier attempt of the call that starts it asked something else; give each child its own `key=`"
-        raise RunNotResumable(run_id, [problem])
+    record = await find_child(store, run_id)
+    if record is not None:
+        check_asked(run_id, StoredOptions.load(record).asked, asked(prompt))
     return record
 
 

@@ -15,6 +15,7 @@ from agentgraph.graph import (
     Ended,
     Execution,
     Graph,
+    Place,
     Problem,
     RunFilter,
     RunInfo,
@@ -29,12 +30,12 @@ from agentgraph.model import Model
 from agentgraph.models import infer_model
 from agentgraph.result import ResultSchema, ResultValidator
 from agentgraph.settings import ModelSettings, merge_model_settings
-from agentgraph.stores import open_store
+from agentgraph.stores import MemoryStore, open_store
 from agentgraph.usage import Usage, UsageLimits
 
 from .absent import AbsentModel
 from .answers import hand_in
-from .children import as_child, asked, find_child
+from .children import as_child, as_step, asked, earlier_child
 from .config import EndStrategy, RunConfig, Toolbox
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .observers import Observed, observers_for
@@ -72,6 +73,16 @@ class Ask:
     options: RunOptions[Any]
     given: RunOptions[Any]
     """The options without what `Agent.override` put over them: what is stored of the run."""
+    place: Place | None = None
+    """Where the run belongs, if a node of a graph starts it."""
+
+    @property
+    def parent(self) -> str | None:
+        """The id of the run above, if there is one."""
+        if self.place is not None:
+            return self.place.parent if self.place.store is not None else None
+        parent = self.options.get("parent")
+        return None if parent is None else parent.run_id
 
     def timed(self) -> Ask:
         """The same, its deadline being a point of time.
@@ -145,6 +156,8 @@ class RunSetup(Generic[ResultT]):
         return execution
 
     async def _opened(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+        if ask.place is not None:
+            return await self._open_step(ask, ask.place)
         if ask.options.get("parent") is not None:
             return await self._open_child(ask)
         where = ask.options.get("store")
@@ -195,28 +208,38 @@ class RunSetup(Generic[ResultT]):
         if after is not None:
             history = after.state.message_history
         state = AgentState(message_history=history, usage=options.get("usage") or Usage())
-        parent = options.get("parent")
         stored = StoredOptions.of(_as_given(options, ask.given), ask.result_type, self.end_strategy)
         info = RunInfo(
             run_id=run_id or new_run_id(),
-            named=run_id is not None and parent is None,
+            named=run_id is not None and ask.parent is None,
             agent=self.name,
-            parent=None if parent is None else parent.run_id,
+            parent=ask.parent,
             conversation=conversation,
             after=after,
             deadline=stored.deadline,
-            options=replace(stored, asked=None if parent is None else asked(ask.prompt)).dump(),
+            options=replace(stored, asked=None if ask.parent is None else asked(ask.prompt)).dump(),
         )
         node = UserPromptNode[Any, ResultT](ask.prompt)
-        execution = await self._scheduler(store, config).begin(self.graph, node, (state, config), info)
+        execution = await self._scheduler(store, config, ask.place).begin(self.graph, node, (state, config), info)
         execution.adopt = partial(_share, state.usage)
         return execution
 
     async def _open_child(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         scope, run_id, options = as_child(ask.options, ask.given)
         child = replace(ask, options={**options, "run_id": run_id})
-        record = await find_child(scope, run_id, ask.prompt)
-        return await (self._begin(scope.store, child) if record is None else self._resume(scope.store, record, child))
+        return await self._begin_or_resume(scope.store, run_id, child)
+
+    async def _open_step(self, ask: Ask, place: Place) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+        step = replace(ask, options=as_step(place, ask.options, ask.given))
+        if place.store is None:  # neither run is found again
+            return await self._begin(MemoryStore(keep=0), step)
+        return await self._begin_or_resume(place.store, place.run_id, step)
+
+    async def _begin_or_resume(
+        self, store: Store, run_id: str, child: Ask
+    ) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+        record = await earlier_child(store, run_id, child.prompt)
+        return await (self._begin(store, child) if record is None else self._resume(store, record, child))
 
     async def _turn_before(self, store: Store, conversation: str, history: Sequence[ModelMessage]) -> Ended | None:
         runs = await store.list(RunFilter(conversation=conversation, limit=1))
@@ -239,7 +262,8 @@ class RunSetup(Generic[ResultT]):
         if answers:
             await hand_in(store, record, answers, self.toolbox.tools)
         held = stored.renewed(_as_given(options, ask.given), ask.result_type)
-        execution = await self._scheduler(store, config).resume(self.graph, record, config, held.dump(), held.deadline)
+        scheduler = self._scheduler(store, config, ask.place)
+        execution = await scheduler.resume(self.graph, record, config, held.dump(), held.deadline)
         usage = options.get("usage")
         if usage is None:
             usage = execution.ctx.state.usage
@@ -247,8 +271,11 @@ class RunSetup(Generic[ResultT]):
         execution.adopt = partial(_share, usage)
         return execution
 
-    def _scheduler(self, store: Store, config: RunConfig[Any]) -> Scheduler:
-        return Scheduler(store, observers=observers_for(self.instrument, Observed(self.name, config.model)))
+    def _scheduler(self, store: Store, config: RunConfig[Any], place: Place | None) -> Scheduler:
+        observers = observers_for(self.instrument, Observed(self.name, config.model))
+        if place is None:
+            return Scheduler(store, observers=observers)
+        return Scheduler(store, place.clock, (*observers, *place.observers))
 
     def _config(self, options: RunOptions[Any], *, ended: bool = False) -> RunConfig[Any]:
         model = options.get("model") or self.model

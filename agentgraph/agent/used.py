@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from agentgraph.usage import Usage
 
-__all__ = ["difference"]
+__all__ = ["count_up", "difference"]
+
+
+def count_up(state: object, used: Usage) -> None:
+    """Add what a run has used to the state of the run above it, where that has a `usage`."""
+    usage = getattr(state, "usage", None)  # of a graph that somebody else wrote
+    if isinstance(usage, Usage):
+        usage.incr(used)
 
 
 def difference(after: Usage, before: Usage) -> Usage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .appended import Appended
+from .below import Place, RunsBelow, check_asked, find_child
 from .context import GraphRunContext
 from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
@@ -81,6 +82,7 @@ __all__ = [
     "Once",
     "Owner",
     "Picture",
+    "Place",
     "Problem",
     "Question",
     "RetryPolicy",
@@ -91,6 +93,7 @@ __all__ = [
     "RunReader",
     "RunRecord",
     "RunStarted",
+    "RunsBelow",
     "Scheduler",
     "Settlement",
     "Signal",
@@ -108,6 +111,8 @@ __all__ = [
     "Upgrade",
     "Upgrades",
     "absolute_deadline",
+    "check_asked",
+    "find_child",
     "follow",
     "fork",
     "lineage",

@@ -18,6 +18,7 @@ from agentgraph.clock import Clock, SystemClock
 from agentgraph.exceptions import RunWaiting
 
 from .adapters import adapter_for
+from .below import Place, RunsBelow, child_key
 from .events import Emitted, Outlet
 from .interruption import Interruption
 from .journal import Journal, Once
@@ -28,6 +29,8 @@ from .timers import wake_time
 __all__ = ["GraphRunContext"]
 
 T = TypeVar("T")
+StartT = TypeVar("StartT")
+OutcomeT = TypeVar("OutcomeT")
 StateT = TypeVar("StateT", default=None)
 DepsT = TypeVar("DepsT", default=None, covariant=True)
 
@@ -135,6 +138,39 @@ class GraphRunContext(Generic[StateT, DepsT]):
         if left >= self.lease:
             raise RunWaiting(self.run_id, (), wake)
         await self.clock.sleep(max(0.0, left))
+
+    async def run(
+        self, what: RunsBelow[StartT, OutcomeT], start: StartT, *, key: str | None = None, **options: Any
+    ) -> OutcomeT:
+        """Run a graph from a node, or an agent from a prompt, as a child of this run; its outcome is that of its `run`.
+
+        The child is kept where this run is kept, is told to the same observers, is cancelled with it, and goes on
+        with it: a step that runs again finds the children it had. What a child waits for, this run waits for. An
+        agent's usage is added to `ctx.state.usage`, where the state has one.
+
+        Args:
+            what: a graph or an agent.
+            start: what it starts with; the same each time that this step runs.
+            key: tells it from other children of this step; needed where several are started side by side.
+            options: further keywords of its `run`, such as `state` and `deps`.
+
+        Raises:
+            RunWaiting: it waits. Let it pass: it puts this run to sleep.
+            RunNotResumable: the child with this key was started with something else.
+            GraphRuntimeError: this step has started a child under the key already.
+            UserError: an option contradicts that it is a child.
+            Exception: what fails the child. It goes on where it stood when this step runs again.
+        """
+        run_id = f"{self.run_id}/{self.branch}:{self.seq}/{child_key(self.journal, key)}"
+        place = Place(
+            run_id=run_id,
+            parent=self.run_id,
+            state=self.state,
+            store=self.store,
+            clock=self.clock,
+            observers=self.outlet.observers,
+        )
+        return await what.__run_below__(start, place, options)
 
     def emit(self, event: object, *, keep: bool = True) -> None:
         """Tell whoever observes the run, and whoever follows it, that something happened.

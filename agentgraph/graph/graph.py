@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import TypeVar, Unpack
 
@@ -17,6 +17,7 @@ from agentgraph.clock import new_run_id
 from agentgraph.exceptions import DecodeError, RunNotFound, RunNotResumable, UserError
 from agentgraph.portal import run_sync
 
+from .below import Place
 from .blueprint import Blueprint
 from .checks import to_networkx
 from .diagram import Diagram, DiagramOptions
@@ -137,6 +138,26 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         execution.one_turn = True
         async with GraphRun(execution) as run:
             return await run.next()
+
+    async def __run_below__(
+        self, start: BaseNode[StateT, DepsT, ResultT], place: Place, options: Mapping[str, Any], /
+    ) -> GraphRunResult[StateT, ResultT]:
+        """Run as a child of another run: see `GraphRunContext.run`; of the options, `state` and `deps` are taken."""
+        unknown = options.keys() - {"state", "deps"}
+        if unknown:
+            message = f"a graph below another run takes `state` and `deps`, and not {', '.join(sorted(unknown))}"
+            raise UserError(message)
+        frame = inspect.currentframe()
+        self._infer_name({}, frame and frame.f_back)
+        scheduler = Scheduler(place.store, place.clock, place.observers)
+        # What is left out is None, which is what StateT and DepsT are where a graph needs none.
+        state, deps = cast("StateT", options.get("state")), cast("DepsT", options.get("deps"))
+        async with GraphRun(await scheduler.below(self, start, (state, deps), place)) as run:
+            with run.ctx.interruptible():
+                async for _ in run:
+                    pass
+        assert run.result is not None  # the iteration ends with an End, or raises
+        return run.result
 
     async def can_resume(self, run_id: str, *, store: Store | str | PathLike[str]) -> list[Problem]:
         """What keeps a stored run from going on with this graph as it is; empty if nothing does.

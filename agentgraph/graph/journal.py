@@ -79,6 +79,8 @@ class Journal:
         self._answered: dict[str, str] = {}  # the questions that this attempt has had answers to, with their digests
         self.slept: set[str] = set()
         """The keys of the timers that this attempt has waited for."""
+        self.children: list[str] = []
+        """Those of the runs that it has started."""
         self.written = False
 
     def begin(self, seq: int, rows: Iterable[JournalRecord] = (), branch: str = ROOT) -> None:
@@ -90,6 +92,8 @@ class Journal:
             self._answered = {}
         if self.slept:
             self.slept = set()
+        if self.children:
+            self.children = []
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
+from typing import Any
 
+from pydantic_core import from_json, to_json
 from typing_extensions import TypeVar
 
 from agentgraph.clock import Clock, SystemClock
@@ -14,7 +17,9 @@ from agentgraph.concurrency import called_in_loop
 from agentgraph.exceptions import RunNotResumable
 
 from .attempts import retries
+from .below import Place, check_asked, find_child
 from .blueprint import Blueprint
+from .codec import Codec
 from .context import GraphRunContext
 from .events import Observer, Outlet, RunStarted
 from .execution import Execution
@@ -26,7 +31,8 @@ from .lineage import lineage
 from .live import Live
 from .node import BaseNode
 from .recorder import Ended, Recorder, RunInfo, claim, create
-from .store import RunRecord, Store
+from .stated import copied
+from .store import OPENING, RunRecord, Store
 from .strand import Strand
 
 __all__ = ["Scheduler"]
@@ -107,6 +113,32 @@ class Scheduler:
         root.ctx.attempt += retries(root.ctx.journal)
         return await self._opened(execution)
 
+    async def below(
+        self,
+        graph: Blueprint[StateT, DepsT, ResultT],
+        node: BaseNode[StateT, DepsT, ResultT],
+        ctx: tuple[StateT, DepsT],
+        place: Place,
+    ) -> Execution[StateT, DepsT, ResultT]:
+        """Begin a child of another run, or go on with it where an earlier attempt of its parent has begun it.
+
+        Raises:
+            RunNotResumable: it was begun with something else.
+            GraphRuntimeError, RunBusy, DecodeError, StoreError: as `begin` and `resume`.
+        """
+        info = RunInfo(run_id=place.run_id, parent=place.parent)
+        if self.store is None:
+            return await self.begin(graph, node, ctx, info)
+        graph.check_start(node)
+        graph.check_state(ctx[0])
+        asked = _digest(graph.codec, node, ctx[0])
+        record = await find_child(self.store, place.run_id)
+        if record is None:
+            return await self.begin(graph, node, ctx, replace(info, options=to_json({"asked": asked})))
+        record.check_readable()
+        check_asked(place.run_id, from_json(record.options).get("asked"), asked)
+        return await self.resume(graph, record, ctx[1])
+
     async def _opened(self, execution: Execution[StateT, DepsT, ResultT]) -> Execution[StateT, DepsT, ResultT]:
         if execution.status is not Status.RUNNING:  # it has succeeded, and is only read
             return execution
@@ -142,3 +174,9 @@ class Scheduler:
             interruption=stop,
         )
         return Strand(graph, context, frontier, recorder)
+
+
+def _digest(codec: Codec, node: BaseNode[Any, Any, Any], state: object) -> str:
+    """Tells a run that begins with this node and state from others."""
+    begun = codec.ledger().encode(OPENING, copied(state, codec.state.lists), None, node)
+    return sha256(b"\0".join((begun.outcome.encode(), begun.body, begun.state))).hexdigest()[:32]

@@ -9,7 +9,7 @@ from agentgraph.graph import Commit, JournalRecord, Settlement, Status
 from agentgraph.graph.lifecycle import Event
 from agentgraph.stores import MemoryStore
 
-__all__ = ["Drowsy", "Killed", "Mortal"]
+__all__ = ["Drowsy", "Dying", "Killed", "Mortal"]
 
 
 class Killed(BaseException):
@@ -45,6 +45,24 @@ class Mortal(MemoryStore):
     def _check(self, run_id: str) -> None:
         if self.dead:
             raise RunFenced(run_id, 0)
+
+
+class Dying(Mortal):
+    """Dies before its write number `left`."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    async def bury(self) -> None:
+        self.left = 10**9
+        await super().bury()
+
+    def _check(self, run_id: str) -> None:
+        super()._check(run_id)
+        self.left -= 1
+        if self.left == 0:
+            self.die()
 
 
 class Drowsy(MemoryStore):

@@ -40,7 +40,7 @@ from agentgraph.graph import (
 )
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.samples import HandClock
-from tests.graph.mortal import Killed, Mortal
+from tests.graph.mortal import Dying, Killed
 from tests.graph.samples import Line
 
 pytestmark = pytest.mark.anyio
@@ -371,24 +371,6 @@ async def test_wherever_it_is_killed_no_attempt_has_the_number_of_another(of: st
         assert state == (ONE if of == "root" else Seen(lines=[Line("begun")]))
         assert len(set(seen)) == len(seen)
     assert killed >= 3
-
-
-class Dying(Mortal):
-    """Dies before its write number `at`."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.left = at
-
-    async def bury(self) -> None:
-        self.left = 10**9
-        await super().bury()
-
-    def _check(self, run_id: str) -> None:
-        super()._check(run_id)
-        self.left -= 1
-        if self.left == 0:
-            self.die()
 
 
 @pytest.mark.parametrize("jitter", [True, False])

@@ -32,7 +32,7 @@ from agentgraph.graph import (
 )
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.samples import HandClock
-from tests.graph.mortal import Drowsy, Killed, Mortal
+from tests.graph.mortal import Drowsy, Dying, Killed
 from tests.graph.samples import Line
 
 pytestmark = pytest.mark.anyio
@@ -344,20 +344,6 @@ async def test_a_run_that_sleeps_is_stepped_when_it_is_due(store: Store, began: 
     with nullcontext() if is_due else pytest.raises(RunWaiting):
         await graph.step("r", deps=sleeping(DAY), store=store)
     assert (await store.load("r")).status is (Status.SUCCEEDED if is_due else Status.WAITING)
-
-
-class Dying(Mortal):
-    """Dies before its write number `at`."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.left = at
-
-    def _check(self, run_id: str) -> None:
-        super()._check(run_id)
-        self.left -= 1
-        if self.left == 0:
-            self.die()
 
 
 async def lived(naps: list[float], kills: list[int]) -> tuple[list[str], list[str]]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import assert_type
 
-from agentgraph.graph import GraphRunContext
+from agentgraph import Agent, AgentRunResult
+from agentgraph.graph import BaseNode, End, Graph, GraphRunContext, GraphRunResult
+
+
+@dataclass
+class Only(BaseNode[None, None, str]):
+    async def run(self, ctx: GraphRunContext) -> End[str]:
+        return End("done")
+
+
+graph = Graph(nodes=(Only,))
 
 
 async def later(number: int) -> str:
@@ -13,6 +24,12 @@ async def later(number: int) -> str:
 
 def at_once(number: int) -> int:
     return number
+
+
+async def a_child_ends_with_the_outcome_of_its_own_run(ctx: GraphRunContext) -> None:
+    agent = Agent("openai:gpt-4o", result_type=int, defer_model_check=True)
+    assert_type(await ctx.run(agent, "how many?"), AgentRunResult[int])
+    assert_type(await ctx.run(graph, Only()), GraphRunResult[None, str])
 
 
 async def once_has_the_type_of_its_function(ctx: GraphRunContext) -> None:

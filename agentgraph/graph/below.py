@@ -1,0 +1,91 @@
+"""Runs that a node starts: they belong to its run, are kept where it is kept, and go on with it.
+
+The id of such a child is that of its parent, the branch and the step, and a key. A step that runs again finds the
+children it had by their ids, and goes on with them where they stood. What a child was asked is kept with it as a
+digest, so that no child is taken for one that was asked something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from agentgraph.clock import Clock
+from agentgraph.exceptions import GraphRuntimeError, RunNotFound, RunNotResumable
+
+from .events import Observer
+from .journal import Journal
+from .store import RunReader, RunRecord, Store
+
+__all__ = ["Place", "RunsBelow", "check_asked", "child_key", "find_child"]
+
+StartT_contra = TypeVar("StartT_contra", contravariant=True)
+OutcomeT_co = TypeVar("OutcomeT_co", covariant=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a child belongs."""
+
+    run_id: str
+    """Its id."""
+    parent: str
+    """The id of the run that starts it."""
+    state: object
+    """The state of that run's node; what the child has used may be counted there."""
+    store: Store | None
+    """Where both are kept; None: nowhere."""
+    clock: Clock
+    observers: Sequence[Observer]
+    """Those of the run that starts it."""
+
+
+class RunsBelow(Protocol[StartT_contra, OutcomeT_co]):
+    """What `ctx.run` can run: a graph, an agent."""
+
+    async def __run_below__(self, start: StartT_contra, place: Place, options: Mapping[str, Any], /) -> OutcomeT_co:
+        """Run from `start` at this place to the end, or go on with the run that is there.
+
+        Raises:
+            RunNotResumable: the run that is there was asked something else.
+            Exception: as `run` of it.
+        """
+        ...
+
+
+def child_key(journal: Journal, key: str | None) -> str:
+    """The key of the pending step's next child; by default the count of those that this attempt has started.
+
+    Raises:
+        GraphRuntimeError: this attempt has a child with the key.
+    """
+    chosen = str(len(journal.children)) if key is None else key
+    if chosen in journal.children:
+        message = f"step {journal.seq} starts two runs under the key {chosen!r}: give each a key of its own"
+        raise GraphRuntimeError(message)
+    journal.children.append(chosen)
+    return chosen
+
+
+async def find_child(store: RunReader, run_id: str) -> RunRecord | None:
+    """The run that an earlier attempt of the step started under this id, if it did.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    try:
+        return await store.load(run_id)
+    except RunNotFound:
+        return None
+
+
+def check_asked(run_id: str, before: str | None, now: str) -> None:
+    """Refuse to take a child for one that was asked something else; the digests of both are given.
+
+    Raises:
+        RunNotResumable: they differ.
+    """
+    if before != now:
+        problem = "an earlier attempt of what starts it asked something else; give each child its own `key=`"
+        raise RunNotResumable(run_id, [problem])
