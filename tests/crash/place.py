@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -53,6 +56,7 @@ class Place:
         """Stand here until the test opens the gate, if the job says so; a cancellation ends it."""
         if name not in self.job.gates:
             return
+        _let_signals_wake()
         with self.job.gate(name).open("rb", buffering=0) as gate:
             say(Said(pid=os.getpid(), at=name))
             try:
@@ -68,3 +72,9 @@ class Place:
             with self.job.gate(name).open("rb", buffering=0) as gate:
                 say(Said(pid=os.getpid(), at=name))
                 gate.read(1)
+
+
+def _let_signals_wake() -> None:
+    """See to it that a signal wakes the event loop: asyncio does not see one that comes just before it waits."""
+    with suppress(RuntimeError):  # it runs trio, or not in the main thread, which looks by itself
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, bool)
