@@ -21,6 +21,7 @@ from .below import Place
 from .blueprint import Blueprint
 from .checks import to_networkx
 from .diagram import Diagram, DiagramOptions
+from .editing import Change, edit
 from .events import Observer
 from .execution import Execution
 from .interruption import absolute_deadline, dump_deadline, load_deadline
@@ -158,6 +159,31 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
                     pass
         assert run.result is not None  # the iteration ends with an End, or raises
         return run.result
+
+    async def edit(self, run_id: str, change: Change[StateT], *, store: Store | str | PathLike[str]) -> StateT:
+        """Change the state of a stored run that nobody executes, as a step of its own, `(edit)`.
+
+        The node that comes next stays the same, and what happened inside its step is kept: finished calls, questions,
+        answers. The run is `pending` then, or still `waiting` if it asks something.
+
+        Args:
+            run_id: the run.
+            change: changes the state that it is handed, or returns another one. It may be called more than once.
+            store: where the run is kept.
+
+        Returns:
+            The new state.
+
+        Raises:
+            RunNotFound, RunBusy, RunFenced: it is not there, or somebody executes it.
+            RunNotResumable: it does not fit this graph, has ended, or stands inside a fork.
+            DecodeError: what is stored does not fit the code.
+            UserError: the new state is of another type.
+            StoreError: the new state cannot be stored.
+            Exception: what `change` raises. Whatever is raised, nothing was changed.
+        """
+        self._infer_name({}, inspect.currentframe())
+        return await edit(self, Scheduler(resolve_store(store)), run_id, change)
 
     async def can_resume(self, run_id: str, *, store: Store | str | PathLike[str]) -> list[Problem]:
         """What keeps a stored run from going on with this graph as it is; empty if nothing does.

@@ -19,7 +19,7 @@ from pydantic_core import from_json, to_json
 from agentgraph.exceptions import RunWaiting, UserError
 
 from .lifecycle import Status
-from .store import JournalKind, JournalRecord, RunReader, RunRecord
+from .store import Commit, JournalKind, JournalRecord, RunReader, RunRecord
 
 __all__ = [
     "TIMER",
@@ -30,8 +30,10 @@ __all__ = [
     "asked_by_branch",
     "load_awake",
     "open_questions",
+    "overtaken",
     "pick_question",
     "stage",
+    "taken_along",
 ]
 
 
@@ -95,6 +97,26 @@ def answered_meanwhile(questions: Iterable[JournalRecord], rows: Iterable[Journa
     """Whether the journal holds an answer to one of the questions that a run is about to sleep for."""
     asked = {(question.branch, question.seq, question.key, question.digest) for question in questions}
     return any(row.kind is JournalKind.ANSWERED and (row.branch, row.seq, row.key, row.digest) in asked for row in rows)
+
+
+def overtaken(commit: Commit, rows: Iterable[JournalRecord]) -> bool:
+    """Whether one of the questions that a commit takes along to the next step was answered meanwhile."""
+    asked = {row.key for row in commit.calls if row.kind is JournalKind.ASKED}
+    at = (commit.step.branch, commit.step.seq)
+    return any(row.kind is JournalKind.ANSWERED and (row.branch, row.seq) == at and row.key in asked for row in rows)
+
+
+def taken_along(rows: Iterable[JournalRecord], run_id: str, seq: int) -> list[JournalRecord]:
+    """The journal of a step as the one of step `seq`, at which the same node stands."""
+    return [_at(row, run_id, seq) for row in rows]
+
+
+def _at(row: JournalRecord, run_id: str, seq: int) -> JournalRecord:
+    if row.kind is JournalKind.ASKED:
+        question = Question.read(row)
+        if question.run_id == run_id:
+            return replace(question, key=f"{row.branch}/{seq}/{row.key}").row(run_id, seq, row.branch)
+    return replace(row, seq=seq)
 
 
 def open_questions(rows: Iterable[JournalRecord]) -> list[Question]:

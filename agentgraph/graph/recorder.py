@@ -14,7 +14,7 @@ from agentgraph.concurrency import shielded
 from agentgraph.exceptions import RunFenced, RunNotResumable, StoreError
 
 from .checks import FORK
-from .codec import EDIT, Codec, Ledger, Node, Restored
+from .codec import EDIT, Codec, Encoded, Ledger, Node, Restored
 from .frontier import Outcome, branch_path
 from .journal import Journal
 from .lifecycle import Event, Status
@@ -93,6 +93,24 @@ class Turn:
     attempt: int = 1
     closes: bool = False
     """The branches of the fork before it are over."""
+    calls: Sequence[JournalRecord] = ()
+    """What the journal of the next step begins with."""
+
+    def row(self, encoded: Encoded, usage: bytes, owner: str) -> StepRecord:
+        """Its row; `usage` is empty where it has not changed."""
+        return StepRecord(
+            seq=self.seq,
+            branch=self.branch,
+            node=EDIT if self.ran is None else self.ran.get_node_id(),
+            outcome=encoded.outcome,
+            body=encoded.body,
+            state=encoded.changed,
+            usage=usage,
+            attempt=self.attempt,
+            started_at=self.started.timestamp(),
+            ended_at=self.ended.timestamp(),
+            owner=owner,
+        )
 
 
 @dataclass
@@ -123,19 +141,7 @@ class Recorder:
         ledger = self.ledgers[turn.branch]
         encoded = ledger.encode(turn.seq, state, turn.ran, turn.outcome)
         usage = to_json(self.usage_of(state)) if turn.branch == ROOT else self.usage
-        step = StepRecord(
-            seq=turn.seq,
-            branch=turn.branch,
-            node=EDIT if turn.ran is None else turn.ran.get_node_id(),
-            outcome=encoded.outcome,
-            body=encoded.body,
-            state=encoded.changed,
-            usage=b"" if usage == self.usage else usage,
-            attempt=turn.attempt,
-            started_at=turn.started.timestamp(),
-            ended_at=turn.ended.timestamp(),
-            owner=str(self.record.owner or ""),
-        )
+        step = turn.row(encoded, b"" if usage == self.usage else usage, str(self.record.owner or ""))
         commit = Commit(
             run_id=self.record.run_id,
             epoch=self.record.epoch,
@@ -145,6 +151,7 @@ class Recorder:
             status=status or (Status.SUCCEEDED if isinstance(turn.outcome, End) else Status.RUNNING),
             journaled=journaled,
             told=told,
+            calls=turn.calls,
             opens=_opened(turn),
             closes=turn.closes,
         )
@@ -183,6 +190,10 @@ class Recorder:
         )
         with suppress(StoreError, RunFenced):
             await shielded(self.store.settle(settlement))
+
+    async def give_back(self, seen: RunRecord) -> None:
+        """Give the claim up as if there had been none: the run becomes what it was `seen` as."""
+        await self.settle(_BACK.get(seen.status, Event.RELEASE), seen.error, wake_at=seen.wake_at)
 
     async def wait(
         self, questions: Sequence[JournalRecord], journals: Sequence[Journal], wake_at: datetime | None
@@ -359,7 +370,7 @@ async def claim(
                 await _give_up(recorder, lost)
         restored = await restore(store, codec, record)
     except BaseException:
-        await recorder.settle(_BACK.get(seen.status, Event.RELEASE), seen.error, wake_at=seen.wake_at)
+        await recorder.give_back(seen)
         raise
     recorder.ledgers = ledgers_of(restored)
     return recorder, restored, calls

@@ -170,6 +170,8 @@ class Commit:
     """The step has journal rows, to be deleted with this commit."""
     told: bool = False
     """The step may have told `TEXT` events, to be deleted with this commit, which holds all of the text."""
+    calls: Sequence[JournalRecord] = ()
+    """What the journal of the next step begins with: what it had, where the same node stays pending."""
     opens: Sequence[BranchRecord] = ()
     """The branches that begin with it, where it is a fork."""
     closes: bool = False

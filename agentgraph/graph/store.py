@@ -168,7 +168,8 @@ class Store(RunReader, Protocol):
         owner to settle when the other branches have stopped.
 
         Raises:
-            RunFenced: another owner has the run, or the step was committed already. Nothing was written.
+            RunFenced: another owner has the run, the step was committed already, or one of the questions in `calls` was
+                answered meanwhile. Nothing was written.
             StoreError: the store cannot be written. Nothing was written.
         """
         ...

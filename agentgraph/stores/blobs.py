@@ -127,10 +127,13 @@ class Cutter:
         return replace(shrunk, opening=opening, calls=calls, branches=branches)
 
     def commit(self, commit: Commit) -> Commit:
-        if _is_small(commit.state) and _is_small(commit.step.body) and _is_small(commit.step.state):
+        small = _is_small(commit.state) and _is_small(commit.step.body) and _is_small(commit.step.state)
+        if small and not commit.calls:
             return commit
         shrunk = self._record(commit.run_id, commit)
         step = self._record(commit.run_id, commit.step)
+        if commit.calls:
+            shrunk = replace(shrunk, calls=self.calls(commit.run_id, commit.calls))
         return shrunk if step is commit.step else replace(shrunk, step=step)
 
     def call(self, run_id: str, row: JournalRecord) -> JournalRecord:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from agentgraph.clock import Clock, SystemClock
 from agentgraph.exceptions import RunExists, RunFenced, UserError
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
+from agentgraph.graph.questions import answered, answered_meanwhile, overtaken, pick_question
 from agentgraph.graph.store import (
     OPENING,
     ROOT,
@@ -124,6 +124,8 @@ class MemoryStore(MemoryRuns):
         step = commit.step
         with self._lock:
             run = self._owned(commit.run_id, commit.epoch, step.seq, step.branch)
+            if overtaken(commit, run.journal.values()):
+                raise RunFenced(commit.run_id, step.seq)
             self.blobs.keep(cutter.blobs)
             run.take(commit)
             run.attempt, run.updated_at = 1, self._now()

@@ -134,6 +134,7 @@ class MemoryRun:
             stale += [key for key in self.journal if key[0].startswith(commit.below)]
         for key in stale:
             del self.journal[key]
+        self.journal |= {(row.branch, row.seq, row.key): row for row in commit.calls}
         self.branches |= {each.branch: each for each in commit.opens}
 
     def fits(self, which: RunFilter) -> bool:

@@ -109,7 +109,7 @@ class PostgresStore(DatabaseReads):
         self.place = database.place
         leases, retrying, reads = Leases(lease, database.place), _retrying(patience), Reads.build(schema)
         statements = Statements.build(schema)
-        branches = Branches.build(schema, statements)
+        branches = Branches.build(schema, statements, reads)
         care = Care.build(database.place, schema, leases, branches)
         looking = Looking(database.place, this_process(), leases, clock, statements, reads, care, branches)
         medium = DatabaseMedium(database, looking, retrying)

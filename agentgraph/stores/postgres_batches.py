@@ -158,7 +158,7 @@ def looks_first(write: Write) -> bool:
         case Claim() | Cancel() | Answer() | GiveBack() | Insert() | Delete():
             return True
         case Commit():
-            return write.step.branch != ROOT or bool(write.opens) or write.closes
+            return write.step.branch != ROOT or bool(write.opens or write.calls) or write.closes
         case Note() | Tell():
             return False
         case _ as unreachable:

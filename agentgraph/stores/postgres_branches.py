@@ -13,13 +13,15 @@ from psycopg import sql
 
 from agentgraph.exceptions import RunFenced
 from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.questions import overtaken
 from agentgraph.graph.store import ROOT, BranchRecord, Commit
 
 from .claims import committed
 from .postgres_batches import PostgresItem, commit_row
+from .postgres_rows import Reads
 from .postgres_schema import Connection
 from .postgres_statements import Statements, Values
-from .rows import BRANCH, STEP, branch_values, step_values
+from .rows import BRANCH, STEP, branch_values, journal_values, step_values
 
 __all__ = ["Branches"]
 
@@ -45,6 +47,7 @@ class Branches:
     """Those writes, for one store."""
 
     statements: Statements
+    reads: Reads
     lock: bytes
     move: bytes
     touch: bytes
@@ -54,7 +57,7 @@ class Branches:
     close: tuple[bytes, ...]
 
     @classmethod
-    def build(cls, schema: str, statements: Statements) -> Self:
+    def build(cls, schema: str, statements: Statements, reads: Reads) -> Self:
         """For a schema."""
 
         def render(text: LiteralString, table: LiteralString = "pending") -> bytes:
@@ -69,6 +72,7 @@ class Branches:
 
         return cls(
             statements,
+            reads,
             lock=render(_LOCK),
             move=render(_MOVE),
             touch=render(_TOUCH),
@@ -85,17 +89,28 @@ class Branches:
             RunFenced: another owner has the run, or the step was committed already.
         """
         with connection.transaction():
+            self._check_questions(connection, commit)
             write = self._commit_root if commit.step.branch == ROOT else self._commit_branch
             status = write(connection, commit, shared)
             for statement in self.close if commit.closes else ():
                 connection.execute(statement, (commit.run_id, commit.below))
             self.open(connection, commit.run_id, commit.opens)
+            if commit.calls:
+                rows = [(commit.run_id, *journal_values(record)) for record in commit.calls]
+                self.statements.keep.execute(connection, rows, shared)
         gone = status is not Status.RUNNING and commit.step.branch == ROOT
         item.succeed(status, (commit.run_id, None) if gone else None)
 
     def open(self, connection: Connection, run_id: str, branches: Sequence[BranchRecord]) -> None:
         """Write where branches stand that the store does not know."""
         connection.cursor().executemany(self.add, [(run_id, *branch_values(branch)) for branch in branches])
+
+    def _check_questions(self, connection: Connection, commit: Commit) -> None:
+        """Refuse to take a question along that was answered meanwhile; the lock keeps further answers out."""
+        if commit.calls:
+            connection.execute(self.lock, (commit.run_id, commit.epoch))
+            if overtaken(commit, self.reads.calls(connection, commit.run_id)):
+                raise RunFenced(commit.run_id, commit.step.seq)
 
     def _commit_root(self, connection: Connection, commit: Commit, shared: Values) -> Status:
         row = self.statements.commit.execute(connection, [commit_row(commit)], shared).fetchone()

@@ -58,6 +58,7 @@ class Sealer:
             state=self.of_run(run_id, "state", commit.state)
             if step.branch == ROOT
             else self.envelope.seal(commit.state, *place_of_branch(run_id, step.branch, step.seq + 1)),
+            calls=self.calls(run_id, commit.calls),
             opens=self._branches(run_id, commit.opens),
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from agentgraph.exceptions import RunExists, RunFenced, RunNotFound
 from agentgraph.graph.lifecycle import Event, Status
-from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
+from agentgraph.graph.questions import answered, answered_meanwhile, overtaken, pick_question
 from agentgraph.graph.store import (
     OPENING,
     ROOT,
@@ -139,6 +139,8 @@ class Writes:
         step, run_id = commit.step, commit.run_id
         after = (commit.state, commit.usage, step.outcome, now)
         guard = (run_id, commit.epoch, step.seq)
+        if commit.calls and overtaken(commit, read_calls(connection, run_id)):
+            raise RunFenced(run_id, step.seq)
         status = Status.RUNNING
         if commit.status is not status or connection.execute(_GO_ON, (*after, *guard)).rowcount == 0:
             found = connection.execute(_ASKED, guard).fetchone()
@@ -231,6 +233,8 @@ def _write_step(connection: sqlite3.Connection, commit: Commit) -> None:
     connection.execute(INSERT_STEP, (run_id, *step_values(step)))
     if commit.journaled:
         connection.execute(_DROP_JOURNAL, (run_id, step.branch, step.seq))
+    if commit.calls:
+        connection.executemany(INSERT_JOURNAL, [(run_id, *journal_values(record)) for record in commit.calls])
     if commit.told:
         connection.execute(_DROP_TEXT, (run_id, step.branch, step.seq))
     if commit.closes:

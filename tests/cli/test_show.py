@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -116,6 +117,32 @@ def damaged(path: Path, statement: str) -> None:
     Agent(TestModel(), store=path).run_sync("hello", run_id="hurt")
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement)
+
+
+def test_an_edit_of_the_state_is_shown_with_its_process(cli: CommandLine, tmp_path: Path) -> None:
+    @dataclass
+    class Counted:
+        total: int
+
+    @dataclass
+    class Count(BaseNode[Counted, None, int]):
+        async def run(self, ctx: GraphRunContext[Counted]) -> End[int]:
+            raise NotImplementedError
+
+    def more(counted: Counted) -> None:
+        counted.total += 1
+
+    async def edit() -> None:
+        graph = Graph(nodes=(Count,), name="counting")
+        async with graph.iter(Count(), state=Counted(1), store=tmp_path / "a.db", run_id="r"):
+            pass
+        await graph.edit("r", more, store=tmp_path / "a.db")
+
+    anyio.run(edit)
+    out = cli("show", "r", "--store", "a.db").out
+    assert "(edit)" in out
+    assert f"process {os.getpid()}" in out
+    assert '{"total":2}' in out
 
 
 def test_messages_that_cannot_be_read_are_told_and_the_rest_is_shown(cli: CommandLine, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from agentgraph.exceptions import (
 )
 from agentgraph.graph import Question
 from agentgraph.graph.lifecycle import Event, Status
+from agentgraph.graph.questions import taken_along
 from agentgraph.graph.store import (
     JournalKind,
     JournalRecord,
@@ -165,6 +166,32 @@ class Sleeping(StoreSuite):
         other = question(digest="changed")
         assert await store.settle(to_wait(run, other)) is Status.WAITING
         assert await store.calls("r") == [other]
+
+    async def test_a_commit_takes_the_journal_along_to_a_step_of_the_same_node(self, store: Store) -> None:
+        await waiting(store, question("a"), question("b"))
+        await store.answer("r", "b", 2)
+        run = await store.claim("r")
+        big = call(0, "big", value=b'"%b"' % (b"x" * 100_000))
+        await store.journal("r", run.epoch, big)
+        rows = taken_along(await store.calls("r"), "r", 1)
+        step = replace(commit("r", run.epoch, 0, Status.WAITING, journaled=True), calls=rows)
+        assert await store.commit(step) is Status.WAITING
+        asked = Question("r", "/1/a", {"ask": "a"}, "d").row("r", 1, "")
+        answered = replace(answer(question("b"), b"2"), seq=1)
+        assert await store.calls("r") == [asked, answered, replace(big, seq=1)]
+        await store.answer("r", "/1/a", 1)
+        assert (await store.calls("r"))[0] == answer(asked, b"1")
+
+    async def test_a_commit_does_not_take_a_question_along_that_was_answered(self, store: Store) -> None:
+        await waiting(store)
+        run = await store.claim("r")
+        rows = taken_along(await store.calls("r"), "r", 1)
+        await store.answer("r", "k", 1)
+        before = await store.load("r"), await store.calls("r"), await store.steps("r")
+        with pytest.raises(RunFenced):
+            await store.commit(replace(commit("r", run.epoch, 0, Status.PENDING, journaled=True), calls=rows))
+        assert (await store.load("r"), await store.calls("r"), await store.steps("r")) == before
+        assert await store.settle(to_wait(run)) is Status.WAITING  # the claim stands
 
     async def test_a_waiting_run_that_is_claimed_goes_on_where_it_was(self, store: Store) -> None:
         await waiting(store)
