@@ -6,8 +6,10 @@ committed; then the steps below it, which are all there; then the events, of whi
 What belongs to a step that was committed meanwhile is left for the next round.
 
 A step is told as its start, what it told itself, what its commit says, and its end. Every attempt has a start of its
-own: who follows drops what an earlier attempt of the step has told. An offset stands for a `Position`; the events
-after it are the same for everybody who asks, whenever he does, but that text comes in other pieces.
+own: who follows drops what an earlier attempt of the step has told. What happens inside the branches of a fork is not
+told: after the step that forks comes the one that joins, which begins when all branches have ended. An offset stands
+for a `Position`; the events after it are the same for everybody who asks, whenever he does, but that text comes in
+other pieces.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from agentgraph.exceptions import DecodeError, UserError
 
 from .adapters import adapter_for
 from .body import Fold
-from .checks import END
+from .checks import END, FAILED, FORK, JOIN
 from .events import Emitted, RunEnded, StepEnded, StepStarted
 from .lifecycle import Status
 from .lineage import lineage
@@ -198,14 +200,17 @@ class Follower(Generic[EventT]):
                 self._tell_step(step, [each for each in told if each.seq == step.seq])
         if self._at.seq < run.seq:
             self._at = Position(run.seq)
-        if run.pending != END:
-            self._tell_pending(run, [each for each in told if each.seq == run.seq])
+        node = await self._joining(run) if run.pending == FORK else run.pending
+        if node is not None and node != END:
+            self._tell_pending(run, node, [each for each in told if each.seq == run.seq])
             await self._tell_calls(run)
         if run.status not in _GOES_ON and run.status is not self._at.ended:
             self._tell(RunEnded(run_id, run.status, run.error), replace(self._at, ended=run.status))
         return run
 
     def _tell_step(self, step: StepRecord, told: Sequence[EventRecord]) -> None:
+        if self._at.seq < step.seq:  # the first of a fork, which has no opening
+            self._at = Position(step.seq)
         self._tell_attempts(step.node, step.attempt, [each for each in told if each.kind is not EventKind.TEXT])
         at = self._at
         events: list[Any] = [*self._tells.step(self._add(step))]  # Any: of either union
@@ -217,9 +222,17 @@ class Follower(Generic[EventT]):
                 self._tell(event, replace(at, closing=number) if number < len(events) else after)
         self._at = after
 
-    def _tell_pending(self, run: RunRecord, told: Sequence[EventRecord]) -> None:
+    async def _joining(self, run: RunRecord) -> str | None:
+        """The node that joins the branches of the fork at which a run stands, if all of them have ended."""
+        fork: dict[str, Any] = from_json(self._fold.fields["fork"])  # Any: of every kind
+        inside = f"{run.seq - 1}:"
+        branches = [each for each in await self._store.branches(self._run_id) if each.branch.startswith(inside)]
+        ended = [each for each in branches if each.node in (JOIN, FAILED) and "/" not in each.branch]
+        return str(fork["join"]) if len(ended) == len(fork["nodes"]) else None
+
+    def _tell_pending(self, run: RunRecord, node: str, told: Sequence[EventRecord]) -> None:
         begun = run.attempt if run.status is not Status.PENDING else 0
-        self._tell_attempts(run.pending, begun, [each for each in told if each.attempt <= run.attempt])
+        self._tell_attempts(node, begun, [each for each in told if each.attempt <= run.attempt])
 
     def _tell_attempts(self, node: str, last: int, told: Sequence[EventRecord]) -> None:
         """The attempts of a step from the position on: those that told something, and the `last`, if it has begun."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from agentgraph import MemoryStore
-from agentgraph.exceptions import DecodeError
+from agentgraph.exceptions import DecodeError, RunWaiting
 from agentgraph.graph import (
     BaseNode,
     Emitted,
@@ -25,6 +25,8 @@ from agentgraph.graph import (
     StepStarted,
     TextAdded,
     follow,
+    fork,
+    open_questions,
 )
 from agentgraph.stores.samples import told
 
@@ -138,37 +140,70 @@ async def test_events_of_other_branches_are_not_told() -> None:
 
 
 @dataclass
-class Share(BaseNode[None, None, int]):
+class Share(BaseNode[None, int | None, int]):
     parts: int
 
-    async def run(self, ctx: GraphRunContext) -> Fork[Part, Sum]:
+    async def run(self, ctx: GraphRunContext[None, int | None]) -> Fork[Part, Sum]:
         return Fork([Part(number) for number in range(self.parts)], join=Sum)
 
 
 @dataclass
-class Part(BaseNode[None, None]):
+class Part(BaseNode[None, int | None]):
     number: int
 
-    async def run(self, ctx: GraphRunContext) -> Part | Join[int]:
+    async def run(self, ctx: GraphRunContext[None, int | None]) -> Part | Join[int]:
         ctx.emit(self.number)
-        return Part(self.number + 10) if self.number < 10 else Join(self.number)
+        return Part(self.number + 10) if self.number < 10 else Join(await ctx.wait_for("more", type=int))
 
 
 @dataclass
-class Sum(BaseNode[None, None, int]):
+class Sum(BaseNode[None, int | None, int]):
     values: list[int]
 
-    async def run(self, ctx: GraphRunContext) -> End[int]:
+    async def run(self, ctx: GraphRunContext[None, int | None]) -> End[int]:
+        if ctx.deps is None:
+            raise ValueError("not now")
         return End(sum(self.values))
 
 
-shares: Graph[None, None, int] = Graph(nodes=[Share, Part, Sum], name="shares")
+shares: Graph[None, int | None, int] = Graph(nodes=[Share, Part, Sum], name="shares")
 
 
-async def test_a_follower_that_comes_back_after_a_fork_hears_the_rest() -> None:
+async def test_of_a_fork_the_step_that_joins_is_told_as_soon_as_all_branches_have_ended() -> None:
     store = MemoryStore()
-    await shares.run(Share(2), store=store, run_id="r")
-    events = [each async for each in follow(store, "r", until="now")]
-    assert events[-1].event == RunEnded("r", Status.SUCCEEDED)
-    for number, each in enumerate(events):
-        assert await heard(store, each.offset) == [later.event for later in events[number + 1 :]]
+    with pytest.raises(RunWaiting):
+        await shares.run(Share(2), store=store, run_id="r")
+    waits = [each async for each in follow(store, "r")]
+    assert [each.event for each in waits[-2:]] == [StepEnded("r", 0, "Share", "Fork"), RunEnded("r", Status.WAITING)]
+    for question in open_questions(await store.calls("r")):
+        await store.answer("r", question.key, 1)
+    with pytest.raises(ValueError, match="not now"):
+        await shares.run(resume="r", store=store)
+    fails = [each async for each in follow(store, "r", after=waits[-1].offset)]
+    assert [type(each.event) for each in fails] == [StepStarted, RunEnded]
+    begun = fails[0].event
+    assert isinstance(begun, StepStarted)
+    assert (begun.seq, begun.node) == (1, "Sum")
+    await shares.run(resume="r", deps=1, store=store)
+    ends = [each async for each in follow(store, "r", after=fails[-1].offset)]
+    assert [each.event for each in ends[1:]] == [StepEnded("r", 1, "Sum", "End"), RunEnded("r", Status.SUCCEEDED)]
+    for each in ends:
+        assert await heard(store, each.offset) == [later.event for later in ends[ends.index(each) + 1 :]]
+
+
+async def test_a_fork_of_a_run_that_stands_at_a_fork_is_followed_to_its_end() -> None:
+    store = MemoryStore()
+    with pytest.raises(RunWaiting):
+        await shares.run(Share(2), store=store, run_id="origin")
+    await fork(store, await store.load("origin"), "r")
+    assert await heard(store) == []
+    with pytest.raises(RunWaiting):
+        await shares.run(resume="r", deps=1, store=store)
+    for question in open_questions(await store.calls("r")):
+        await store.answer("r", question.key, 1)
+    await shares.run(resume="r", deps=1, store=store)
+    assert await heard(store) == [
+        StepStarted("r", 1, 2, "Sum"),
+        StepEnded("r", 1, "Sum", "End"),
+        RunEnded("r", Status.SUCCEEDED),
+    ]
