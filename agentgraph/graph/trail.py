@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic_core import from_json
 
 from agentgraph.drawing import Chart, Direction, Kind, Link, Shape, Tone
 
 from .checks import END, FAILED, FORK, JOIN
 from .codec import EDIT
 from .lifecycle import Status
-from .questions import Question, open_questions
-from .store import OPENING, ROOT, JournalKind, StepRecord, StoredRun
+from .questions import TIMER, Question, open_questions
+from .store import OPENING, ROOT, JournalKind, JournalRecord, StepRecord, StoredRun
 
 __all__ = ["TrailOptions", "trail"]
 
@@ -59,7 +62,8 @@ class _Trail:
         self._inherited = {id(row) for row in rows[: self.inherited]}
         self._steps: dict[str, list[StepRecord]] = {}
         for row in rows:
-            if row.seq != OPENING:
+            is_known = row.branch != ROOT or row.seq < self.stored.run.seq  # else it came while the run was read
+            if row.seq != OPENING and is_known:
                 self._steps.setdefault(row.branch, []).append(row)
         self._pending = {branch.branch: branch for branch in self.stored.branches}
         self._inside: dict[str, dict[str, None]] = {}  # the branches of a fork, by the key of its step
@@ -94,10 +98,10 @@ class _Trail:
         for number, row in enumerate(rows):
             if number in kept:
                 last = self._step(row, last, earlier)
-                earlier = row
             elif number - 1 in kept:
                 left_out = len(rows) - len(kept)
                 last = self._add(Shape(key=f"{_key(row)}…", text=f"… {left_out} more steps", tone=Tone.QUIET), last)
+            earlier = row
         return self._stand(branch, last)
 
     def _step(self, row: StepRecord, before: str, earlier: StepRecord | None) -> str:
@@ -168,8 +172,10 @@ class _Trail:
             return before
         asked = [call for call in self.stored.calls if call.branch == branch and call.seq == seq]
         questions = open_questions(asked)
-        tone, rows = self._now(branch, attempt, is_asked=bool(questions))
-        rows += [f"waits: {_cut(self.options.asked(question))}" for question in questions]
+        waits = [f"waits: {_cut(self.options.asked(question))}" for question in questions]
+        waits += [f"sleeps until {wake:%Y-%m-%d %H:%M:%S} UTC" for wake in self._wakes(asked)]
+        tone, rows = self._now(branch, attempt, is_asleep=bool(waits))
+        rows += waits
         done = sum(call.kind is JournalKind.DONE for call in asked)
         if done:
             rows.append(f"{done} call{'s' * (done > 1)} done")
@@ -178,11 +184,17 @@ class _Trail:
         self._open.add(shape.key)
         return shape.key
 
-    def _now(self, branch: str, attempt: int, *, is_asked: bool) -> tuple[Tone, list[str]]:
-        """How a pending step stands: its colour, and what is said of it beside its questions."""
+    def _wakes(self, calls: Iterable[JournalRecord]) -> list[datetime]:
+        """When a pending step goes on, if it has asked for times to come."""
+        notes = [call for call in calls if call.kind is JournalKind.NOTED and call.key.startswith(TIMER)]
+        times: list[float] = [from_json(note.value) for note in notes]
+        return [datetime.fromtimestamp(wake, UTC) for wake in times if wake > self.stored.run.updated_at]
+
+    def _now(self, branch: str, attempt: int, *, is_asleep: bool) -> tuple[Tone, list[str]]:
+        """How a pending step stands: its colour, and what is said of it beside what it waits for."""
         run = self.stored.run
         tried = [f"attempt {attempt}"] if attempt > 1 else []
-        if is_asked:
+        if is_asleep:
             return Tone.WAITING, tried
         match run.status:
             case Status.RUNNING:

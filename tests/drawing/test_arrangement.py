@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from agentgraph.drawing import Arrangement, Chart, Direction, Kind, Link, Shape, arranged
+from agentgraph.drawing.text import Size
 from tests.drawing.charts import DIRECTIONS, charts, covers, is_inside, overlaps, points, rects, touches
 
 
@@ -113,6 +114,10 @@ def test_a_large_chart_is_drawn_too() -> None:
     shapes = [Shape(key=str(number)) for number in range(300)]
     links = [Link(str(number % 150), str(150 + number * number % 149)) for number in range(310)]
     assert overlaps_along(arranged(Chart(shapes=shapes, links=links))) == []
+
+
+def test_an_empty_chart_has_no_size() -> None:
+    assert arranged(Chart(shapes=[])).size == Size(0, 0)
 
 
 def test_a_link_to_nowhere_is_an_error() -> None:

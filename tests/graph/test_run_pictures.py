@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from agentgraph.graph import (
     GraphRunContext,
     Join,
     Picture,
+    Status,
     StepRecord,
     Store,
     StoredRun,
@@ -125,6 +127,31 @@ async def test_where_a_branch_waits(store: Store) -> None:
     assert classes(picture.svg(), "g").count("waiting") == 1
     told = await run_picture(store, "r", asked=lambda question: f"key {question.key}")
     assert "Work, step 0, waits: key 0:0/0/go" in states(told)
+
+
+async def test_until_when_a_run_sleeps(memory: MemoryStore) -> None:
+    @dataclass
+    class Doze(BaseNode[None, None, int]):
+        async def run(self, ctx: GraphRunContext) -> End[int]:
+            await ctx.sleep(0.0, key="nap")
+            await ctx.sleep(1e9)
+            return End(1)
+
+    with pytest.raises(RunWaiting):
+        await Graph(nodes=(Doze,), name="sleepy").run(Doze(), store=memory, run_id="r")
+    wake = (await memory.load("r")).wake_at
+    assert wake is not None
+    until = datetime.fromtimestamp(wake, UTC)
+    picture = await run_picture(memory, "r")
+    assert states(picture) == [f"Doze, step 0, sleeps until {until:%Y-%m-%d %H:%M:%S} UTC"]
+    assert classes(picture.svg(), "g").count("waiting") == 1
+
+
+async def test_what_comes_while_a_run_is_read_is_left_out(memory: MemoryStore) -> None:
+    await counting.run(Count(3), store=memory, run_id="r")
+    run = replace(await memory.load("r"), run_id="read", seq=1, pending="Count", status=Status.PENDING)
+    await memory.insert([StoredRun(run=run, steps=await memory.steps("r"))])
+    assert states(await run_picture(memory, "read")) == ["Count, step 0", "Count, step 1, comes next"]
 
 
 async def test_why_a_branch_failed_its_run(memory: MemoryStore) -> None:
