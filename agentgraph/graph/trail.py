@@ -144,9 +144,11 @@ class _Trail:
 
     def _shape(self, row: StepRecord, earlier: StepRecord | None) -> Shape:
         if row.node == EDIT:
-            return Shape(key=_key(row), text="changed by hand", rows=[(f"step {row.seq}", "")], tone=Tone.QUIET)
+            return Shape(
+                key=_key(row), text="changed by hand", rows=_rows([_place(row.branch, row.seq)]), tone=Tone.QUIET
+            )
         at, took = row.started_at - self._begun, row.ended_at - row.started_at
-        rows = [f"step {row.seq}, at {_length(at)}, took {_length(took)}"]
+        rows = [f"{_place(row.branch, row.seq)}, at {_length(at)}, took {_length(took)}"]
         if row.attempt > 1:
             rows.append(f"attempt {row.attempt}")
         if earlier is not None and earlier.owner != row.owner:
@@ -179,7 +181,7 @@ class _Trail:
         done = sum(call.kind is JournalKind.DONE for call in asked)
         if done:
             rows.append(f"{done} call{'s' * (done > 1)} done")
-        shape = Shape(key=f"{branch} now", text=node, rows=_rows([f"step {seq}", *rows]), tone=tone)
+        shape = Shape(key=f"{branch} now", text=node, rows=_rows([_place(branch, seq), *rows]), tone=tone)
         self._add(shape, before)
         self._open.add(shape.key)
         return shape.key
@@ -225,6 +227,10 @@ class _Trail:
 def _key(row: StepRecord) -> str:
     """Of a step; the paths of the branches that it opens begin with it."""
     return f"{row.branch}/{row.seq}" if row.branch else str(row.seq)
+
+
+def _place(branch: str, seq: int) -> str:
+    return f"step {seq} of {branch}" if branch else f"step {seq}"
 
 
 def _position(branch: str) -> int:

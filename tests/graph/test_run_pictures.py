@@ -102,9 +102,9 @@ async def test_the_path_of_a_run_with_its_branches_side_by_side(store: Store) ->
     picture = await run_picture(store, "r")
     assert states(picture) == [
         "Split, step 0",
-        "Work, step 0",
-        "Polish, step 1",
-        "Work, step 0",
+        "Work, step 0 of 0:0",
+        "Polish, step 1 of 0:0",
+        "Work, step 0 of 0:1",
         "Gather, step 1",
         "Count, step 2",
         "Count, step 3",
@@ -123,10 +123,10 @@ async def test_where_a_branch_waits(store: Store) -> None:
     with pytest.raises(RunWaiting):
         await work.run(Split(2), store=store, run_id="r", deps=ask)
     picture = await run_picture(store, "r")
-    assert states(picture) == ["Split, step 0", "Work, step 0, waits: may I go?", "Work, step 0"]
+    assert states(picture) == ["Split, step 0", "Work, step 0 of 0:0, waits: may I go?", "Work, step 0 of 0:1"]
     assert classes(picture.svg(), "g").count("waiting") == 1
     told = await run_picture(store, "r", asked=lambda question: f"key {question.key}")
-    assert "Work, step 0, waits: key 0:0/0/go" in states(told)
+    assert "Work, step 0 of 0:0, waits: key 0:0/0/go" in states(told)
 
 
 async def test_until_when_a_run_sleeps(memory: MemoryStore) -> None:
@@ -164,7 +164,7 @@ async def test_why_a_branch_failed_its_run(memory: MemoryStore) -> None:
     with pytest.raises(ValueError, match="way"):
         await work.run(Split(1), store=memory, run_id="r", deps=fail)
     picture = await run_picture(memory, "r")
-    assert states(picture)[1] == "Work, step 0, not done, 2 calls done"
+    assert states(picture)[1] == "Work, step 0 of 0:0, not done, 2 calls done"
     assert states(picture)[2].startswith("failed, ValueError: no way way")
     assert classes(picture.svg(), "g").count("bad") == 1
 
@@ -179,7 +179,7 @@ async def test_a_branch_whose_error_was_collected(memory: MemoryStore) -> None:
             raise ValueError("no")
 
     await work.run(Split(2, collect=True), store=memory, run_id="r", deps=fail)
-    assert "Work, step 0, failed" in states(await run_picture(memory, "r"))
+    assert "Work, step 0 of 0:1, failed" in states(await run_picture(memory, "r"))
 
 
 async def test_a_step_that_failed_and_is_to_be_tried_again(memory: MemoryStore) -> None:
@@ -219,7 +219,13 @@ async def test_of_many_branches_those_that_have_not_ended_are_drawn(memory: Memo
     with pytest.raises(RunWaiting):
         await work.run(Split(9), store=memory, run_id="r", deps=ask)
     said = states(await run_picture(memory, "r", branches=2))
-    assert said == ["Split, step 0", "Work, step 0", "Polish, step 1", "Work, step 0, waits: ?", "… 7 more branches"]
+    assert said == [
+        "Split, step 0",
+        "Work, step 0 of 0:0",
+        "Polish, step 1 of 0:0",
+        "Work, step 0 of 0:7, waits: ?",
+        "… 7 more branches",
+    ]
 
 
 async def test_a_fork_without_branches(memory: MemoryStore) -> None:
