@@ -11,7 +11,7 @@ from typing import Any, Generic, cast, overload
 from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.exceptions import UserError
-from agentgraph.graph import GraphRun, Picture, Place, Problem, Store
+from agentgraph.graph import GraphRun, Picture, Place, Problem, Scheduler, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -175,7 +175,8 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         """
         self._infer_name(options)
         ask = Ask(user_prompt, result_type, self._override.over(options), options)
-        async with GraphRun(await self._setup(result_type).open(ask)) as graph_run:
+        scheduler = options.get("scheduler") or Scheduler()
+        async with scheduler.slot(), GraphRun(await self._setup(result_type).open(ask)) as graph_run:
             run = AgentRun(graph_run)
             try:
                 yield run

@@ -23,7 +23,7 @@ from .stored import StoredOptions
 
 __all__ = ["as_child", "as_step", "asked", "cancel_tree", "earlier_child"]
 
-_OWN = ("run_id", "resume", "conversation", "store", "answers")
+_OWN = ("run_id", "resume", "conversation", "store", "scheduler", "answers")
 
 
 def as_child(options: RunOptions[Any], given: RunOptions[Any]) -> tuple[CallScope, str, RunOptions[Any]]:

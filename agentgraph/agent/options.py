@@ -9,7 +9,7 @@ from typing import Any, Generic
 from typing_extensions import TypedDict, TypeVar
 
 from agentgraph.context import RunContext
-from agentgraph.graph import BaseNode, Deadline, Store
+from agentgraph.graph import BaseNode, Deadline, Scheduler, Store
 from agentgraph.messages import ModelMessage
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName
@@ -64,6 +64,9 @@ class RunOptions(TypedDict, Generic[DepsT], total=False):
     for this call."""
     store: StoreLike | None
     """Where the run is kept: a store, or what `open_store` takes; by default where the agent says."""
+    scheduler: Scheduler | None
+    """How the run is executed: by which clock, and beside how many others. Its store, if it has one, takes the place of
+    `store`."""
 
 
 RUN_DEFAULTS: RunOptions[None] = {
@@ -83,5 +86,6 @@ RUN_DEFAULTS: RunOptions[None] = {
     "deadline": None,
     "break_before": None,
     "store": None,
+    "scheduler": None,
 }
 """What each option is where it is left out."""

@@ -9,7 +9,7 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
-from agentgraph.clock import SystemClock, new_run_id
+from agentgraph.clock import new_run_id
 from agentgraph.exceptions import DecodeError, RunNotResumable, UserError
 from agentgraph.graph import (
     Ended,
@@ -93,7 +93,10 @@ class Ask:
         deadline = self.options.get("deadline")
         if deadline is None:
             return self
-        return replace(self, options={**self.options, "deadline": absolute_deadline(deadline, SystemClock())})
+        return replace(
+            self,
+            options={**self.options, "deadline": absolute_deadline(deadline, _given_scheduler(self.options).clock)},
+        )
 
     def check(self) -> None:
         """Refuse what does not go together.
@@ -108,9 +111,13 @@ class Ask:
                 f"a run has no option {', '.join(sorted(unknown))}; it has {', '.join(RunOptions.__annotations__)}"
             )
             raise TypeError(message)
+        if self.given.get("store") is not None and _given_scheduler(self.options).store is not None:
+            raise UserError("a scheduler has a store of its own: leave `store` or `scheduler` out")
         if self.options.get("parent") is not None and self.options.get("break_before"):
             raise UserError("`break_before=` cannot stop a run inside of a step of its `parent`: leave it out")
-        resume = self.options.get("resume")
+        self._check_start(self.options.get("resume"))
+
+    def _check_start(self, resume: str | None) -> None:
         if resume is None:
             if self.prompt is None:
                 raise UserError("a run needs a prompt, or `resume=` with the id of a run to go on with")
@@ -160,8 +167,7 @@ class RunSetup(Generic[ResultT]):
             return await self._open_step(ask, ask.place)
         if ask.options.get("parent") is not None:
             return await self._open_child(ask)
-        where = ask.options.get("store")
-        store = self.store if where is None else open_store(where)
+        store = self._kept(ask.options)
         resume = ask.options.get("resume")
         if resume is not None:
             return await self._resume(store, await store.load(resume), ask)
@@ -173,8 +179,7 @@ class RunSetup(Generic[ResultT]):
         Raises:
             RunNotFound, StoreError: it cannot be read.
         """
-        where = ask.options.get("store")
-        store = self.store if where is None else open_store(where)
+        store = self._kept(ask.options)
         record = await store.load(run_id)
         if record.graph != GRAPH_NAME:
             return [Problem(_of_another_graph(record))]
@@ -220,7 +225,7 @@ class RunSetup(Generic[ResultT]):
             options=replace(stored, asked=None if ask.parent is None else asked(ask.prompt)).dump(),
         )
         node = UserPromptNode[Any, ResultT](ask.prompt)
-        execution = await self._scheduler(store, config, ask.place).begin(self.graph, node, (state, config), info)
+        execution = await self._scheduler(store, config, ask).begin(self.graph, node, (state, config), info)
         execution.adopt = partial(_share, state.usage)
         return execution
 
@@ -262,7 +267,7 @@ class RunSetup(Generic[ResultT]):
         if answers:
             await hand_in(store, record, answers, self.toolbox.tools)
         held = stored.renewed(_as_given(options, ask.given), ask.result_type)
-        scheduler = self._scheduler(store, config, ask.place)
+        scheduler = self._scheduler(store, config, ask)
         execution = await scheduler.resume(self.graph, record, config, held.dump(), held.deadline)
         usage = options.get("usage")
         if usage is None:
@@ -271,11 +276,16 @@ class RunSetup(Generic[ResultT]):
         execution.adopt = partial(_share, usage)
         return execution
 
-    def _scheduler(self, store: Store, config: RunConfig[Any], place: Place | None) -> Scheduler:
+    def _kept(self, options: RunOptions[Any]) -> Store:
+        where = options.get("store") or _given_scheduler(options).store
+        return self.store if where is None else open_store(where)
+
+    def _scheduler(self, store: Store, config: RunConfig[Any], ask: Ask) -> Scheduler:
         observers = observers_for(self.instrument, Observed(self.name, config.model))
-        if place is None:
-            return Scheduler(store, observers=observers)
-        return Scheduler(store, place.clock, (*observers, *place.observers))
+        if ask.place is not None:
+            return Scheduler(store, ask.place.clock, (*observers, *ask.place.observers))
+        given = _given_scheduler(ask.options)
+        return replace(given, store=store, observers=(*observers, *given.observers))
 
     def _config(self, options: RunOptions[Any], *, ended: bool = False) -> RunConfig[Any]:
         model = options.get("model") or self.model
@@ -301,6 +311,10 @@ class RunSetup(Generic[ResultT]):
             end_strategy=self.end_strategy,
             scope=None if parent is None else parent.scope,
         )
+
+
+def _given_scheduler(options: RunOptions[Any]) -> Scheduler:
+    return options.get("scheduler") or Scheduler()
 
 
 def _of_another_graph(record: RunRecord) -> str:

@@ -19,6 +19,7 @@ from .options import GraphRunOptions
 from .picture import Picture
 from .problems import Problem
 from .questions import Question, open_questions, stage
+from .rates import RateLimit
 from .recorder import Ended, RunInfo
 from .retrying import RetryPolicy
 from .run import GraphRun, GraphRunResult
@@ -85,6 +86,7 @@ __all__ = [
     "Place",
     "Problem",
     "Question",
+    "RateLimit",
     "RetryPolicy",
     "RunEnded",
     "RunEvent",

@@ -74,7 +74,10 @@ class Attempts:
             await self._begin(rewindable(state, self.lists), node)
 
     async def _timed(self, node: Node) -> Outcome:
-        seconds = self.policy.timeout
+        seconds, rate = self.policy.timeout, self.policy.rate
+        if rate is not None:
+            await rate.wait(self.ctx.clock)
+            self.ctx.interruption.check(self.ctx.seq)
         if seconds is None:
             return await node.run(self.ctx)
         with anyio.move_on_after(seconds):

@@ -94,10 +94,12 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         """
         frame = inspect.currentframe()
         self._infer_name(options, frame and frame.f_back)  # between this and the caller stands contextlib
-        execution = await self._open(start_node, options)
-        execution.ctx.interruption.break_before = options.get("break_before", ())
-        async with GraphRun(execution) as run:
-            yield run
+        scheduler = _scheduler(options)
+        async with scheduler.slot():
+            execution = await self._open(scheduler, start_node, options)
+            execution.ctx.interruption.break_before = options.get("break_before", ())
+            async with GraphRun(execution) as run:
+                yield run
 
     async def step(
         self,
@@ -242,7 +244,10 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         return self.picture(start_node=sources, title=self.name).mime_bundle()
 
     async def _open(
-        self, start_node: BaseNode[StateT, DepsT, ResultT] | None, options: GraphRunOptions[StateT, DepsT]
+        self,
+        scheduler: Scheduler,
+        start_node: BaseNode[StateT, DepsT, ResultT] | None,
+        options: GraphRunOptions[StateT, DepsT],
     ) -> Execution[StateT, DepsT, ResultT]:
         # What is left out is None, which is what StateT and DepsT are where a graph needs none.
         state, deps = cast("StateT", options.get("state")), cast("DepsT", options.get("deps"))
@@ -253,7 +258,6 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         if resume is not None and (run_id is not None or state is not None):
             message = f"run {resume!r} goes on with its own id and state: leave `run_id` and `state` out"
             raise UserError(message)
-        scheduler = _scheduler(options)
         self.check_breakpoints(options.get("break_before", ()), stored=scheduler.store is not None)
         deadline = absolute_deadline(options.get("deadline"), scheduler.clock)
         if resume is not None:

@@ -13,6 +13,7 @@ from typing_extensions import TypeIs, TypeVar
 from agentgraph.exceptions import GraphRuntimeError, UserError
 
 from .context import GraphRunContext
+from .rates import RateLimit
 from .retrying import RetryPolicy
 
 __all__ = ["AnyFork", "BaseNode", "BranchError", "Edge", "End", "Fork", "Join", "is_fork"]
@@ -71,6 +72,8 @@ class BaseNode(ABC, Generic[StateT, DepsT, ResultT]):
     retry: ClassVar[RetryPolicy | None] = None
     """How often the node may try, if it raises an error; None: once. Each attempt begins with the state as it was, and
     what was done by `once` is not done again."""
+    rate: ClassVar[RateLimit | None] = None
+    """How often an attempt of such a node may begin; it waits for that before its `timeout` counts."""
     timeout: ClassVar[float | None] = None
     """Seconds that an attempt may take; over it, it ends with `NodeTimeout`. Threads cannot be stopped: a call that
     works in one is waited for."""

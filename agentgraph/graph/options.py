@@ -36,7 +36,7 @@ class GraphRunOptions(TypedDict, Generic[StateT, DepsT], total=False):
     resume: str | None
     """The id of a run to go on with, instead of a start node."""
     scheduler: Scheduler | None
-    """How the run is executed, instead of `store`: by which clock, and beside which other runs."""
+    """How the run is executed, instead of `store`: where it is kept, by which clock, and beside how many others."""
     deadline: Deadline | None
     """When the run has to be done: an aware `datetime`, or seconds from now. Over it the run fails with
     `DeadlineExceeded`. It is stored, and holds for whoever resumes the run unless given anew."""

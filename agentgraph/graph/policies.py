@@ -10,11 +10,12 @@ from typing import Any
 
 from .faults import Fault
 from .node import BaseNode
+from .rates import RateLimit
 from .retrying import RetryPolicy
 
 __all__ = ["Policy", "policies_of", "policy_problems"]
 
-_NAMES = ("retry", "timeout")
+_NAMES = ("retry", "timeout", "rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ class Policy:
     retry: RetryPolicy | None
     timeout: float | None
     """Seconds that an attempt may take."""
+    rate: RateLimit | None
+    """How often an attempt may begin."""
 
 
 def policies_of(nodes: Iterable[type[BaseNode[Any, Any, Any]]]) -> Mapping[str, Policy]:
     """The policies of those classes that have one, by node id."""
-    found = {node.get_node_id(): Policy(node.retry, node.timeout) for node in nodes}
-    return {node_id: policy for node_id, policy in found.items() if policy != Policy(None, None)}
+    found = {node.get_node_id(): Policy(node.retry, node.timeout, node.rate) for node in nodes}
+    return {node_id: policy for node_id, policy in found.items() if policy != Policy(None, None, None)}
 
 
 def policy_problems(nodes: Iterable[type[BaseNode[Any, Any, Any]]]) -> list[Fault]:
@@ -52,6 +55,8 @@ def _problems(node: type[BaseNode[Any, Any, Any]]) -> list[str]:
         problems.append("retry is no RetryPolicy")
     if not _is_time(said["timeout"]):
         problems.append(f"timeout is {said['timeout']!r}: give a number of seconds above 0")
+    if not isinstance(said["rate"], RateLimit | None):
+        problems.append("rate is no RateLimit")
     return problems
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -31,6 +32,7 @@ from .lineage import lineage
 from .live import Live
 from .node import BaseNode
 from .recorder import Ended, Recorder, RunInfo, claim, create
+from .slots import Slots
 from .stated import copied
 from .store import OPENING, RunRecord, Store
 from .strand import Strand
@@ -44,12 +46,30 @@ ResultT = TypeVar("ResultT", default=None)
 
 @dataclass(frozen=True)
 class Scheduler:
-    """How runs are executed."""
+    """How runs are executed. One that has a limit is made once, and given to all runs that share it.
+
+    Raises:
+        UserError: `limit` lets nothing run.
+    """
 
     store: Store | None = None
     """Where runs are kept; None: nowhere."""
     clock: Clock = field(default_factory=SystemClock)
     observers: Sequence[Observer] = ()
+    _: KW_ONLY
+    limit: int | None = None
+    """How many runs are executed at once, in all event loops of the process; further ones wait, the first come first
+    served. What a run starts below it uses its place; one that goes to sleep frees it. None: as many as come."""
+    slots: Slots | None = field(default=None, repr=False)
+    """The places of `limit`."""
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.slots is None:
+            object.__setattr__(self, "slots", Slots(self.limit))  # a copy with other observers shares them
+
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """Wait until one more run may be executed; it may be inside the block."""
+        return nullcontext() if self.slots is None else self.slots.taken()
 
     async def begin(
         self,
