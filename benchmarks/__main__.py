@@ -10,6 +10,7 @@ from .branches import fork_and_join
 from .durable import long_run
 from .following import follow_latency
 from .imports import import_cost
+from .loops import long_loop
 from .many import many_runs
 from .plain import one_answer, tool_loop, transitions
 
@@ -26,6 +27,9 @@ def main() -> None:
         tool_loop(400, 3),
         transitions(),
         fork_and_join(),
+        long_loop("nowhere"),
+        long_loop("memory"),
+        long_loop("SQLite"),
         many_runs(1_000),
         many_runs(10_000),
         long_run(400, 1_000, "FULL"),

@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
-__all__ = ["FORMAT", "BodyWriter", "Fold", "Slot", "as_list", "input_slot", "item_slot", "lost_slot"]
+__all__ = ["FORMAT", "BodyWriter", "Fold", "Slot", "as_list", "input_slot", "item_slot", "lost_slot", "points_back"]
 
 FORMAT = 1
 
@@ -50,6 +50,16 @@ def as_list(lines: Iterable[bytes]) -> bytes:
 def lost_slot(reason: str) -> Slot:
     """A value that could not be stored."""
     return ["lost", reason]
+
+
+def points_back(body: bytes) -> bool:
+    """Whether what a body holds has to be looked up in the bodies before it; also if it cannot be read."""
+    try:
+        head = from_json(body.partition(b"\n")[0])
+        found = [slot for slot in head["fields"].values() if isinstance(slot, list) and slot[0] != "lost"]
+        return bool(head["lists"] or found)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return True
 
 
 @dataclass

@@ -33,13 +33,14 @@ from .shapes import Shape
 from .store import OPENING, ROOT, BranchRecord, StepRecord
 from .upgrades import Upgrades
 
-__all__ = ["EDIT", "Codec", "Encoded", "Ledger", "Restored"]
+__all__ = ["EDIT", "SNAPSHOT_EVERY", "Codec", "Encoded", "Ledger", "Restored"]
 
 EDIT = "(edit)"
 """Stands for the node in a step that changed what comes next instead of running it."""
 
 SNAPSHOT_EVERY = 64
-"""A step whose seq is a multiple of it stores the whole small state, so that reading it never goes far back."""
+"""A step whose seq is a multiple of it stores the whole small state, so that reading it never goes far back; and what
+comes next as well, without pointing to steps before, unless all rows are read anyway for the lists of the state."""
 
 Node = BaseNode[Any, Any, Any]  # the codec serves nodes of any graph
 
@@ -251,14 +252,14 @@ class Ledger:
         Raises:
             StoreError: a value cannot be turned into JSON; names the field.
         """
-        writer = BodyWriter()
-        if ran is not None:
+        writer, snapshot = BodyWriter(), seq % SNAPSHOT_EVERY == 0
+        if ran is not None and not (snapshot and seq > 0 and not self.codec.state.lists):  # lists need all rows anyway
             for name, (value, _) in self.inputs.items():
                 writer.note(value, input_slot(name))
         lists = {name: self._list(name, state, writer) for name in self.codec.state.lists}
         to, fields = self._outcome(ran, outcome, writer)
         body = writer.body(to, fields, {name: change for name, change in lists.items() if change is not None})
-        changed = self._changed(state, whole=seq % SNAPSHOT_EVERY == 0)
+        changed = self._changed(state, whole=snapshot)
         return Encoded(to, body, _object(changed) if changed else b"", _object(self.small))
 
     def stored(self) -> None:

@@ -18,7 +18,6 @@ from .codec import EDIT, Codec, Encoded, Ledger, Node, Restored
 from .frontier import Outcome, branch_path
 from .journal import Journal
 from .lifecycle import Event, Status
-from .lineage import lineage
 from .node import End, is_fork
 from .store import (
     OPENING,
@@ -34,6 +33,7 @@ from .store import (
     StepRecord,
     Store,
 )
+from .tail import rows_of
 
 __all__ = ["MAX_ATTEMPTS", "Ended", "Recorder", "RunInfo", "Turn", "claim", "create", "restore"]
 
@@ -330,7 +330,7 @@ async def restore(store: Store, codec: Codec, record: RunRecord) -> Restored:
         DecodeError, RunNotResumable, StoreError: it cannot be read.
     """
     branches = await store.branches(record.run_id) if record.pending == FORK else ()
-    return codec.restore(record.run_id, await lineage(store, record), record.state, branches)
+    return codec.restore(record.run_id, await rows_of(store, codec, record), record.state, branches)
 
 
 def ledgers_of(restored: Restored) -> dict[str, Ledger]:

@@ -137,6 +137,13 @@ class MemoryRun:
         self.journal |= {(row.branch, row.seq, row.key): row for row in commit.calls}
         self.branches |= {each.branch: each for each in commit.opens}
 
+    def steps_above(self, after: int) -> list[StepRecord]:
+        """Branch by branch."""
+        steps = self.steps
+        if steps and steps[-1].branch == ROOT and steps[-1].seq - steps[0].seq + 1 == len(steps):  # it never forked
+            return steps[max(0, after + 1 - steps[0].seq) :]
+        return sorted((step for step in steps if step.seq > after), key=_place)
+
     def fits(self, which: RunFilter) -> bool:
         new = self.new
         return (
@@ -204,7 +211,7 @@ class MemoryRuns:
     async def steps(self, run_id: str, after: int = OPENING - 1) -> list[StepRecord]:
         with self._lock:
             run = self._runs.get(run_id)
-            steps = [] if run is None else sorted((step for step in run.steps if step.seq > after), key=_place)
+            steps = [] if run is None else run.steps_above(after)
             return self._whole(steps, run_id)
 
     async def calls(self, run_id: str) -> list[JournalRecord]:

@@ -17,7 +17,10 @@ from .told import event_records
 __all__ = ["Reads"]
 
 _RUNS = "SELECT {run} FROM {schema}.runs "
-_STEPS = "SELECT {step} FROM {schema}.steps WHERE run_id = %s AND seq > %s ORDER BY branch, seq"
+# The pair lets the index begin where the root's steps do that are asked for.
+_STEPS = (
+    "SELECT {step} FROM {schema}.steps WHERE run_id = %s AND (branch, seq) > ('', %s) AND seq > %s ORDER BY branch, seq"
+)
 _BLOBS = "SELECT digest, data FROM {schema}.blobs WHERE digest = ANY(%s)"
 _EVENTS = """
     SELECT {event} FROM {schema}.events WHERE run_id = %s AND (seq, attempt, n) >= (%s, %s, %s)
@@ -82,7 +85,7 @@ class Reads:
 
     def steps(self, connection: Connection, run_id: str, after: int) -> list[StepRecord]:
         """The steps of a run above `after`, branch by branch."""
-        return [step_record(row) for row in connection.execute(self._steps, (run_id, after), binary=True)]
+        return [step_record(row) for row in connection.execute(self._steps, (run_id, after, after), binary=True)]
 
     def blobs(self, connection: Connection, digests: Sequence[str]) -> Mapping[str, bytes]:
         """The big values that are there."""

@@ -61,7 +61,8 @@ INSERT_STEP = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
-_STEPS = "SELECT" + STEP + "FROM steps WHERE run_id = ? AND seq > ? ORDER BY branch, seq"
+# The pair lets the index begin where the root's steps do that are asked for.
+_STEPS = "SELECT" + STEP + "FROM steps WHERE run_id = ? AND (branch, seq) > ('', ?) AND seq > ? ORDER BY branch, seq"
 
 # A row that is replaced keeps its place, so the journal reads in the order in which its calls were begun.
 INSERT_JOURNAL = """
@@ -115,7 +116,7 @@ def read_runs(connection: sqlite3.Connection, which: RunFilter) -> list[RunRecor
 
 def read_steps(connection: sqlite3.Connection, run_id: str, after: int) -> list[StepRecord]:
     """The steps of a run above `after`, branch by branch."""
-    return [step_record(row) for row in connection.execute(_STEPS, (run_id, after))]
+    return [step_record(row) for row in connection.execute(_STEPS, (run_id, after, after))]
 
 
 def read_calls(connection: sqlite3.Connection, run_id: str) -> list[JournalRecord]:
