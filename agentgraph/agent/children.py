@@ -15,13 +15,13 @@ from pydantic_core import to_json
 
 from agentgraph.context import CallScope
 from agentgraph.exceptions import UserError
-from agentgraph.graph import Place, RunFilter, RunRecord, Status, Store, check_asked, find_child
+from agentgraph.graph import Place, RunRecord, Store, check_asked, find_child
 from agentgraph.messages import UserContent
 
 from .options import RunOptions
 from .stored import StoredOptions
 
-__all__ = ["as_child", "as_step", "asked", "cancel_tree", "earlier_child"]
+__all__ = ["as_child", "as_step", "asked", "earlier_child"]
 
 _OWN = ("run_id", "resume", "conversation", "store", "scheduler", "answers")
 
@@ -72,19 +72,3 @@ async def earlier_child(store: Store, run_id: str, prompt: str | Sequence[UserCo
     if record is not None:
         check_asked(run_id, StoredOptions.load(record).asked, asked(prompt))
     return record
-
-
-async def cancel_tree(store: Store, run_id: str) -> Status:
-    """Ask for the cancellation of a run and of all its children; returns the status of the run.
-
-    Raises:
-        RunNotFound: there is no such run.
-        StoreError: the store cannot be written.
-    """
-    status = await store.cancel(run_id)
-    before: tuple[float, str] | None = None
-    while page := await store.list(RunFilter(parent=run_id, before=before)):
-        for child in page:
-            await cancel_tree(store, child.run_id)
-        before = page[-1].created_at, page[-1].run_id
-    return status

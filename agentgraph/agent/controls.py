@@ -8,12 +8,11 @@ from typing import Any
 
 from agentgraph.clock import new_run_id
 from agentgraph.concurrency import shielded
-from agentgraph.graph import Followed, Follower, Question, Status, Store, Until, fork
+from agentgraph.graph import Followed, Follower, Question, Status, Store, Until, cancel_tree, fork
 from agentgraph.stores import open_store
 from agentgraph.tools import Tool
 
 from .answers import ToolRequest, hand_in, open_requests
-from .children import cancel_tree
 from .following import AgentRunEvent, MessageTells, OwnEvent
 from .options import StoreLike
 

@@ -18,7 +18,7 @@ from .errors import RefusedError
 from .printing import age, console, text
 from .stores import DEFAULT_STORE, StoreOption, existing_store
 
-__all__ = ["STYLES", "runs", "status_named", "tokens"]
+__all__ = ["STYLES", "runs", "status_named", "tokens", "wakes"]
 
 STYLES = {
     Status.SUCCEEDED: "green",
@@ -90,12 +90,13 @@ def _table(found: Sequence[RunRecord]) -> Table:
             str(run.seq),
             str(tokens(run)),
             age(now - run.created_at),
-            *([_wakes(run.wake_at, now)] if sleeping else []),
+            *([wakes(run.wake_at, now)] if sleeping else []),
         )
     return table
 
 
-def _wakes(wake_at: float | None, now: float) -> str:
+def wakes(wake_at: float | None, now: float) -> str:
+    """When a run that sleeps is to be resumed; nothing for one that does not."""
     if wake_at is None:
         return ""
     return "due" if wake_at <= now else f"in {age(wake_at - now)}"

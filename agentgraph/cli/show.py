@@ -19,7 +19,7 @@ from agentgraph.graph import JournalRecord, RunRecord, StepRecord, lineage
 
 from .following import follow_run
 from .printing import age, console, one_line, size, text
-from .runs import STYLES, tokens
+from .runs import STYLES, tokens, wakes
 from .stores import DEFAULT_STORE, StoreOption, existing_store
 from .transcript import transcript
 
@@ -72,6 +72,7 @@ def _print_run(out: Console, found: _Stored) -> None:
         "tokens": text(str(tokens(run))),
         "stored": text(size(stored)),
         "owner": text(str(run.owner)) if run.owner else None,
+        "wakes": None if run.wake_at is None else text(wakes(run.wake_at, datetime.now(UTC).timestamp())),
         "error": text(run.error, "red") if run.error else None,
     }
     grid = Table.grid(padding=(0, 2))

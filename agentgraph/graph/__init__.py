@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .appended import Appended
-from .below import Place, RunsBelow, check_asked, find_child
+from .below import Place, RunsBelow, cancel_tree, check_asked, find_child
 from .context import GraphRunContext
 from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
@@ -113,6 +113,7 @@ __all__ = [
     "Upgrade",
     "Upgrades",
     "absolute_deadline",
+    "cancel_tree",
     "check_asked",
     "find_child",
     "follow",

@@ -16,9 +16,10 @@ from agentgraph.exceptions import GraphRuntimeError, RunNotFound, RunNotResumabl
 
 from .events import Observer
 from .journal import Journal
-from .store import RunReader, RunRecord, Store
+from .lifecycle import Status
+from .store import RunFilter, RunReader, RunRecord, Store
 
-__all__ = ["Place", "RunsBelow", "check_asked", "child_key", "find_child"]
+__all__ = ["Place", "RunsBelow", "cancel_tree", "check_asked", "child_key", "find_child"]
 
 StartT_contra = TypeVar("StartT_contra", contravariant=True)
 OutcomeT_co = TypeVar("OutcomeT_co", covariant=True)
@@ -89,3 +90,19 @@ def check_asked(run_id: str, before: str | None, now: str) -> None:
     if before != now:
         problem = "an earlier attempt of what starts it asked something else; give each child its own `key=`"
         raise RunNotResumable(run_id, [problem])
+
+
+async def cancel_tree(store: Store, run_id: str) -> Status:
+    """Ask for the cancellation of a run and of all its children; returns the status of the run.
+
+    Raises:
+        RunNotFound: there is no such run.
+        StoreError: the store cannot be written.
+    """
+    status = await store.cancel(run_id)
+    before: tuple[float, str] | None = None
+    while page := await store.list(RunFilter(parent=run_id, before=before)):
+        for child in page:
+            await cancel_tree(store, child.run_id)
+        before = page[-1].created_at, page[-1].run_id
+    return status

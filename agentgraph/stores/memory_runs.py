@@ -41,7 +41,7 @@ PLACE = "this process's memory"
 T = TypeVar("T", bound=Stored)
 
 _LEASE = 15.0
-"""What a run's record shows, for people: nothing depends on it."""
+"""What a run's record shows. No claim depends on it; a sleep that is shorter stays in the process."""
 
 
 @dataclass(slots=True, eq=False)

@@ -77,6 +77,7 @@ def test_runs_that_sleep_say_until_when_and_are_listed_when_they_are_due(cli: Co
     due = cli("runs", "--store", store, "--due").out
     assert "over" in due
     assert "two days" not in due
+    assert "wakes   in 2 d" in cli("show", "two days", "--store", store).out
 
 
 def test_a_missing_store_is_refused_and_not_created(cli: CommandLine, tmp_path: Path) -> None:

@@ -14,13 +14,29 @@ from hypothesis import strategies as st
 from agentgraph.graph import Appended, BaseNode, BranchError, End, Fork, Graph, GraphRunContext, Join
 from tests.graph.samples import Line
 
-__all__ = ["Answer", "Machine", "Outside", "Program", "Top", "expected", "graph", "programs"]
+__all__ = [
+    "Answer",
+    "BoomError",
+    "FlakyError",
+    "Machine",
+    "Outside",
+    "Program",
+    "Top",
+    "expected",
+    "graph",
+    "programs",
+    "restless",
+]
 
 Instruction = dict[str, Any]  # as JSON has it: {"do": "add" | "ask" | "fail" | "fork", …}
 Program = list[Instruction]
 
 LOST = -1000
 """What a branch counts for that has failed."""
+
+
+class FlakyError(Exception):
+    """What passes when it is tried again."""
 
 
 class BoomError(Exception):
@@ -57,6 +73,7 @@ class Outside:
 
     calls: Counter[str] = field(default_factory=Counter[str])
     tripped: set[str] = field(default_factory=set[str])
+    flaked: Counter[str] = field(default_factory=Counter[str])
     active: int = 0
     most: int = 0
     """How many nodes ran at once, at most."""
@@ -83,6 +100,14 @@ async def execute(program: Program, ctx: Ctx) -> tuple[Program, Fork[Go, Gather]
                 state.add(number)
             case {"do": "ask", "key": str(key)}:
                 state.add(await ctx.wait_for(key, type=int))
+            case {"do": "nap", "seconds": float(seconds)}:
+                await ctx.sleep(seconds)
+                state.add(1)
+            case {"do": "flake", "key": str(key), "times": int(times)}:
+                state.add(1)
+                if outside.flaked[key] < times:
+                    outside.flaked[key] += 1
+                    raise FlakyError
             case {"do": "fail", "key": str(key)}:
                 if any(state.sheltered) or key not in outside.tripped:
                     outside.tripped.add(key)
@@ -173,6 +198,8 @@ def _interpret(program: Program, state: Machine) -> None:
                 state.add(number)
             case {"do": "ask", "key": str(key)}:
                 state.add(answer_to(key))
+            case {"do": "nap" | "flake"}:
+                state.add(1)
             case {"do": "fail"}:
                 if any(state.sheltered):
                     raise BoomError("boom")
@@ -227,15 +254,29 @@ simple: st.SearchStrategy[Instruction] = (
 limits = st.sampled_from([None, None, 1, 2])
 
 
-def forks(inside: st.SearchStrategy[Program]) -> st.SearchStrategy[Instruction]:
-    return st.builds(forking, st.lists(inside, max_size=3), limits, st.sampled_from(["raise", "collect"]))
+def napping(seconds: float) -> Instruction:
+    return {"do": "nap", "seconds": seconds}
 
 
-def programs_with(inside: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
-    return st.lists(simple | forks(inside), min_size=1, max_size=3)
+def flaking(key: str, times: int) -> Instruction:
+    return {"do": "flake", "key": key, "times": times}
 
 
-inner: st.SearchStrategy[Program] = st.recursive(st.lists(simple, max_size=3), programs_with, max_leaves=6)
-programs: st.SearchStrategy[Program] = st.builds(
-    in_a_row, st.lists(simple, max_size=1), forks(inner), st.lists(simple | forks(inner), max_size=2)
+def programs_of(simple: st.SearchStrategy[Instruction]) -> st.SearchStrategy[Program]:
+    """Programs with a fork at least."""
+
+    def forks(inside: st.SearchStrategy[Program]) -> st.SearchStrategy[Instruction]:
+        return st.builds(forking, st.lists(inside, max_size=3), limits, st.sampled_from(["raise", "collect"]))
+
+    def programs_with(inside: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
+        return st.lists(simple | forks(inside), min_size=1, max_size=3)
+
+    inner: st.SearchStrategy[Program] = st.recursive(st.lists(simple, max_size=3), programs_with, max_leaves=6)
+    return st.builds(in_a_row, st.lists(simple, max_size=1), forks(inner), st.lists(simple | forks(inner), max_size=2))
+
+
+programs: st.SearchStrategy[Program] = programs_of(simple)
+restless: st.SearchStrategy[Program] = programs_of(
+    simple | st.builds(napping, st.sampled_from([0.0, 3.0, 20.0, 90.0])) | st.builds(flaking, keys, st.integers(0, 2))
 )
+"""Programs that also sleep, and fail for a while."""

@@ -26,6 +26,7 @@ from agentgraph.graph import (
     Scheduler,
     Status,
     Store,
+    cancel_tree,
 )
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.samples import HandClock
@@ -168,6 +169,41 @@ async def test_a_child_is_cancelled_with_its_parent_and_goes_on_with_it(store: S
         await above.run(Above(), deps=cancelled, store=store, run_id="r")
     assert (await store.load("r")).status is (await store.load("r/:0/0")).status is Status.CANCELLED
     assert (await above.run(resume="r", store=store)).output == "done"
+
+
+async def test_a_tree_that_waits_is_cancelled_as_a_whole(store: Store) -> None:
+    with pytest.raises(RunWaiting):
+        await both.run(Both("a", "ask"), state=Outer(), store=store, run_id="r")
+    assert await cancel_tree(store, "r") is Status.CANCELLED
+    assert (await store.load("r/:0/second")).status is Status.CANCELLED
+    assert (await store.load("r/:0/0")).status is Status.SUCCEEDED
+
+
+@dataclass
+class Hurried(Above):
+    timeout = 0.05
+    retry = RetryPolicy(on=TimeoutError, delay=0)
+
+
+@dataclass
+class Stuck(Cancel):
+    async def run(self, ctx: GraphRunContext[None, Any]) -> Done:
+        if ctx.attempt == 1:
+            await anyio.sleep_forever()
+        return Done()
+
+
+async def test_an_attempt_that_takes_too_long_stops_its_child_and_the_next_one_goes_on_with_it(store: Store) -> None:
+    stuck: Graph[None, Any, str] = Graph(nodes=(Stuck, Done), name="stuck")
+
+    @dataclass
+    class Impatient(Hurried):
+        async def run(self, ctx: GraphRunContext[None, Any]) -> End[str]:
+            return End((await ctx.run(stuck, Stuck())).output)
+
+    impatient: Graph[None, Any, str] = Graph(nodes=(Impatient,), name="impatient")
+    assert (await impatient.run(Impatient(), store=store, run_id="r")).output == "done"
+    assert [step.attempt for step in await store.steps("r/:0/0")] == [1, 2, 1]
 
 
 @dataclass

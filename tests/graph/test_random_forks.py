@@ -5,14 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import anyio
 from hypothesis import given, settings, strategies as st
 
 from agentgraph.exceptions import RunWaiting
-from agentgraph.graph import Commit, JournalRecord, RunEvent, Settlement, Status, StepStarted, Store, open_questions
+from agentgraph.graph import (
+    Commit,
+    Graph,
+    JournalRecord,
+    RetryPolicy,
+    RunEvent,
+    Scheduler,
+    Settlement,
+    Status,
+    StepStarted,
+    Store,
+    open_questions,
+)
+from agentgraph.graph.policies import Policy
 from agentgraph.stores import MemoryStore
-from tests.graph.programs import Answer, BoomError, Machine, Outside, Program, Top, answer_to, expected, graph, programs
+from agentgraph.stores.samples import HandClock
+from tests.graph.programs import (
+    Answer,
+    BoomError,
+    FlakyError,
+    Gather,
+    Go,
+    Machine,
+    Outside,
+    Program,
+    Top,
+    TopGather,
+    answer_to,
+    expected,
+    graph,
+    programs,
+    restless,
+)
 
 
 class Killed(BaseException):
@@ -86,26 +117,28 @@ async def answer_some(store: Store, random: Random) -> None:
         await store.answer("r", question.key, answer_to(question.key.rpartition("/")[2]))
 
 
-async def played(program: Program, lives: Sequence[Life], seed: int) -> tuple[Answer, list[tuple[str, int]]]:
-    random, outside = Random(seed), Outside()
+async def played(
+    program: Program, lives: Sequence[Life], seed: int, graph: Graph[Machine, Outside, Any] = graph
+) -> tuple[Answer, list[tuple[str, int]]]:
+    random, outside, clock = Random(seed), Outside(), HandClock()
     store = Mortal(Life(10**9, after=False))
     watch = Watch(store)
+    scheduler = Scheduler(store, clock, [watch])
     waiting, begun = [*lives], False
     while True:
         await store.reborn(waiting.pop() if waiting else Life(10**9, after=False))
         try:
             if begun:
-                done = await graph.run(resume="r", deps=outside, store=store, observers=[watch])
+                done = await graph.run(resume="r", deps=outside, scheduler=scheduler)
             else:
                 begun = True
-                done = await graph.run(
-                    Top(program), state=Machine(), deps=outside, store=store, run_id="r", observers=[watch]
-                )
+                done = await graph.run(Top(program), state=Machine(), deps=outside, scheduler=scheduler, run_id="r")
         except (Killed, BaseExceptionGroup, BoomError):
             continue
         except RunWaiting:
             store.life = Life(10**9, after=False)
             await answer_some(store, random)
+            clock.seconds += random.choice([0, 5, 30, 90])
             continue
         return done.output, watch.again
 
@@ -118,6 +151,23 @@ lives = st.lists(st.builds(Life, st.integers(1, 20), st.booleans()), max_size=3)
 def test_a_program_ends_as_if_done_in_a_row(program: Program, lives: list[Life], seed: int) -> None:
     async def check() -> None:
         answer, again = await played(program, lives, seed)
+        assert answer == expected(program)
+        assert again == []
+
+    anyio.run(check)
+
+
+patient: Graph[Machine, Outside, Any] = Graph(nodes=(Top, TopGather, Go, Gather), name="programs", run_end_type=Answer)
+patient.policies = {
+    node: Policy(RetryPolicy(attempts=3, on=FlakyError, jitter=False), None, None) for node in ("Top", "Go")
+}
+
+
+@settings(max_examples=100)
+@given(restless, lives, st.integers(0, 1000))
+def test_so_does_one_that_sleeps_and_tries_again(program: Program, lives: list[Life], seed: int) -> None:
+    async def check() -> None:
+        answer, again = await played(program, lives, seed, patient)
         assert answer == expected(program)
         assert again == []
 
