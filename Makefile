@@ -1,7 +1,7 @@
 # Everything runs in .venv, which any target makes or renews by itself.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(wildcard agentgraph tests benchmarks diagrams known_models)
+SOURCES := $(wildcard agentgraph tests benchmarks diagrams examples known_models)
 
 .DELETE_ON_ERROR:
 .PHONY: setup demo test check bench diagrams names docs format lint types layers coverage

@@ -12,11 +12,12 @@ from agentgraph.agent import UserPromptNode, agent_graph
 from agentgraph.drawing import Chart, Link, Shape
 from agentgraph.graph import Picture
 from agentgraph.graph.diagram import lifecycle_picture
+from examples import documents
 
 from .demo_run import demo_run
 from .schema import schema
 
-__all__ = ["write"]
+__all__ = ["write", "write_examples"]
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -50,6 +51,10 @@ DRAWINGS: Mapping[str, Callable[[], Picture]] = {
     "lifecycle": lifecycle_picture,
     "schema": schema,
 }
+EXAMPLES: Mapping[str, Callable[[], Picture]] = {
+    "documents": lambda: documents.pipeline.picture(start_node=documents.Collect, direction="LR"),
+}
+"""The graphs of the examples, for the manual."""
 
 
 def write(folder: Path) -> None:
@@ -60,3 +65,11 @@ def write(folder: Path) -> None:
             path = folder / f"{name}{suffix}"
             picture.save(path)
             print(f"wrote {path}")
+
+
+def write_examples(folder: Path) -> None:
+    """Draw the examples into a folder."""
+    for name, draw in EXAMPLES.items():
+        path = folder / f"{name}.svg"
+        draw().save(path)
+        print(f"wrote {path}")

@@ -101,7 +101,7 @@ def test_functions_have_few_overloads() -> None:
 
 def test_no_size_rule_is_switched_off() -> None:
     offenders: list[str] = []
-    for path in modules("agentgraph", "tests", "benchmarks", "diagrams"):
+    for path in modules("agentgraph", "tests", "benchmarks", "diagrams", "examples"):
         tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
         comments = [token for token in tokens if token.type == tokenize.COMMENT]
         offenders += [f"{named(path)}:{c.start[0]} {c.string}" for c in comments if SIZE_RULES.search(c.string)]
