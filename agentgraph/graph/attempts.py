@@ -63,15 +63,15 @@ class Attempts:
         while True:
             try:
                 return await self._timed(node)
-            except Exception as error:  # noqa: BLE001 - the policy says which
-                failure = error
-            if not self._may_go_on(retry, failure, tried):
-                raise failure
-            await self._note(failure)
+            except Exception as error:
+                if not self._may_go_on(retry, error, tried):
+                    raise
+                alone = not ctx.journal.written  # then nothing was asked, so there is no answer to look for
+                await self._note(error)
             await ctx.clock.sleep(retry.wait(tried))
             tried += 1
             node = copy.deepcopy(before)
-            await self._begin(rewindable(state, self.lists), node)
+            await self._begin(rewindable(state, self.lists), node, reread=not alone)
 
     async def _timed(self, node: Node) -> Outcome:
         seconds, rate = self.policy.timeout, self.policy.rate
@@ -105,7 +105,7 @@ class Attempts:
         said = {"retries": retries(journal) + 1, "error": f"{type(error).__name__}: {error}"}
         await journal.note(JournalKind.NOTED, _RETRIES, "", to_json(said))
 
-    async def _begin(self, state: Any, node: Node) -> None:
+    async def _begin(self, state: Any, node: Node, *, reread: bool) -> None:
         """Stand where the step began, with the journal as it is by now."""
         ctx = self.ctx
         ctx.interruption.check(ctx.seq)
@@ -113,7 +113,11 @@ class Attempts:
         self.frontier.again(ctx.branch, node)
         if self.recorder is not None:
             self.recorder.rewind(ctx.branch, state)
-            ctx.journal.begin(ctx.seq, await self.recorder.calls(), ctx.branch)
+            noted = ctx.journal.row(_RETRIES, "")
+            rows = await self.recorder.calls() if reread or noted is None else [noted]
+            ctx.journal.begin(ctx.seq, rows, ctx.branch)
+        else:  # it goes on with what this process knows: what was done once is not done again
+            ctx.journal.slept, ctx.journal.children = set(), []
         ctx.attempt += 1
         ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id(), ctx.branch))
 

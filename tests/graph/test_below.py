@@ -246,13 +246,30 @@ class Patient(Both):
     retry = RetryPolicy(attempts=2)
 
 
+patient: Graph[Outer, Any, str] = Graph(nodes=(Patient,), name="patient")
+
+
 async def test_a_node_that_tries_again_goes_on_with_its_children(store: Store) -> None:
     made: list[str] = []
-    patient: Graph[Outer, Any, str] = Graph(nodes=(Patient,), name="patient")
     scheduler = Scheduler(store, HandClock())
     done = await patient.run(Patient("a", "fail"), state=Outer(), deps=made, scheduler=scheduler)
     assert done.output == "a a, fail fail"
     assert made == ["a 0", "a 1", "fail 0", "fail 1"]
+
+
+async def test_where_nothing_is_kept_a_node_that_tries_again_starts_its_children_anew() -> None:
+    fails = iter([ConnectionError])
+
+    class Failing(list[str]):
+        def append(self, word: str) -> None:
+            super().append(word)
+            if word == "b 1":
+                for error in fails:
+                    raise error
+
+    made = Failing()
+    done = await patient.run(Patient("a", "b"), state=Outer(), deps=made, scheduler=Scheduler(None, HandClock()))
+    assert (done.output, made) == ("a a, b b", ["a 0", "a 1", "b 0", "b 1"] * 2)
 
 
 @dataclass

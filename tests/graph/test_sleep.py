@@ -255,6 +255,23 @@ async def test_a_sleep_is_no_failure_that_is_tried_again() -> None:
     assert (await store.load("r")).status is Status.WAITING
 
 
+@pytest.mark.parametrize("kept", [True, False])
+async def test_an_attempt_does_not_sleep_for_what_the_one_before_has_slept(*, kept: bool) -> None:
+    @dataclass
+    class Patient(Work):
+        retry = RetryPolicy(delay=0)
+
+    async def do(ctx: Ctx) -> None:
+        await ctx.sleep(10)
+        if ctx.attempt < 3:
+            raise ConnectionError
+
+    clock, patient = HandClock(), Graph(nodes=[Patient], name="work")
+    scheduler = Scheduler(MemoryStore() if kept else None, clock)
+    await patient.run(Patient(), state=Notes(), deps=do, scheduler=scheduler)
+    assert clock.ticks == 10
+
+
 @dataclass
 class Begin(BaseNode[Notes, Any, list[str]]):
     naps: list[float]
