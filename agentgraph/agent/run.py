@@ -8,7 +8,7 @@ from typing import Generic, TypeAlias
 
 from typing_extensions import TypeVar
 
-from agentgraph.exceptions import AgentRunError, RunWaiting
+from agentgraph.exceptions import AgentRunError, RunPaused, RunWaiting
 from agentgraph.graph import BaseNode, End, GraphRun, Picture
 from agentgraph.usage import Usage
 
@@ -54,6 +54,11 @@ class AgentRun(Generic[DepsT, ResultT]):
         """What the run ended with; None while it has not."""
         ended = self._run.result
         return None if ended is None else AgentRunResult(ended.output.data, self.run_id, ended.state, ended.output)
+
+    @property
+    def paused(self) -> RunPaused | None:
+        """What `break_before` stopped the iteration for; None if nothing of it has."""
+        return self._run.paused
 
     def usage(self) -> Usage:
         """What the run used so far, on top of what it started from."""

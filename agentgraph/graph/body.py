@@ -56,8 +56,8 @@ def points_back(body: bytes) -> bool:
     """Whether what a body holds has to be looked up in the bodies before it; also if it cannot be read."""
     try:
         head = from_json(body.partition(b"\n")[0])
-        found = [slot for slot in head["fields"].values() if isinstance(slot, list) and slot[0] != "lost"]
-        return bool(head["lists"] or found)
+        slots: Iterable[Slot] = head["fields"].values()
+        return bool(head["lists"]) or any(not isinstance(slot, int) and slot[0] != "lost" for slot in slots)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return True
 

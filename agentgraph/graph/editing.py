@@ -18,9 +18,9 @@ from .checks import END, FORK
 from .execution import Execution
 from .lifecycle import Event, Status, advance
 from .questions import taken_along
-from .recorder import Turn
+from .recorder import Recorder, Turn
 from .scheduler import Scheduler
-from .store import ROOT, JournalKind, RunRecord
+from .store import ROOT, JournalKind, RunFilter, RunRecord, Store
 
 __all__ = ["Change", "edit"]
 
@@ -44,8 +44,8 @@ async def edit(graph: Blueprint[StateT, Any, Any], scheduler: Scheduler, run_id:
         _check(seen)
         execution = await scheduler.resume(graph, seen, None)
         try:
-            if execution.recorder is not None:
-                _check(execution.recorder.record)  # it may have moved on since it was seen
+            _check(_recorder(execution).record)  # it may have moved on since it was seen
+            await _check_below(scheduler.store, _recorder(execution).record)
             execution.ctx.state = _changed(graph, execution.ctx.state, change)
             if await _commit(execution, seen):
                 return execution.ctx.state
@@ -63,6 +63,17 @@ def _check(run: RunRecord) -> None:
         raise RunNotResumable(run.run_id, [problem])
 
 
+async def _check_below(store: Store, run: RunRecord) -> None:
+    """Refuse a run whose pending step has runs below it: their ids name the step, which would be another one."""
+    below = [child.run_id for child in await store.list(RunFilter(parent=run.run_id))]  # the newest first
+    started = [run_id for run_id in below if run_id.startswith(f"{run.run_id}/{ROOT}:{run.seq}/")]
+    if started:
+        problem = (
+            f"step {run.seq}, which has not ended, has started {', '.join(started)}; go on until the step has ended"
+        )
+        raise RunNotResumable(run.run_id, [problem])
+
+
 def _changed(graph: Blueprint[StateT, Any, Any], state: StateT, change: Change[StateT]) -> StateT:
     other = change(state)
     state = state if other is None else other
@@ -72,8 +83,7 @@ def _changed(graph: Blueprint[StateT, Any, Any], state: StateT, change: Change[S
 
 async def _commit(execution: Execution[Any, Any, Any], seen: RunRecord) -> bool:
     """Whether it is written; not if the run waits and was answered since it was claimed."""
-    ctx, recorder = execution.ctx, execution.recorder
-    assert recorder is not None  # it was claimed
+    ctx, recorder = execution.ctx, _recorder(execution)
     rows = await recorder.store.calls(ctx.run_id)
     along, now = taken_along(rows, ctx.run_id, ctx.seq + 1), ctx.clock.now()
     asks = any(row.kind is JournalKind.ASKED for row in rows)
@@ -95,5 +105,10 @@ async def _commit(execution: Execution[Any, Any, Any], seen: RunRecord) -> bool:
 
 
 async def _give_back(execution: Execution[Any, Any, Any], seen: RunRecord) -> None:
-    if execution.recorder is not None and execution.status is Status.RUNNING:
-        await execution.recorder.give_back(seen)
+    if execution.status is Status.RUNNING:
+        await _recorder(execution).give_back(seen)
+
+
+def _recorder(execution: Execution[Any, Any, Any]) -> Recorder:
+    assert execution.recorder is not None  # there is a store
+    return execution.recorder

@@ -178,7 +178,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
 
         Raises:
             RunNotFound, RunBusy, RunFenced: it is not there, or somebody executes it.
-            RunNotResumable: it does not fit this graph, has ended, or stands inside a fork.
+            RunNotResumable: it does not fit this graph, has ended, stands inside a fork, or its step has runs below it.
             DecodeError: what is stored does not fit the code.
             UserError: the new state is of another type.
             StoreError: the new state cannot be stored.

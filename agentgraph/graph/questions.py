@@ -107,16 +107,14 @@ def overtaken(commit: Commit, rows: Iterable[JournalRecord]) -> bool:
 
 
 def taken_along(rows: Iterable[JournalRecord], run_id: str, seq: int) -> list[JournalRecord]:
-    """The journal of a step as the one of step `seq`, at which the same node stands."""
+    """The journal of a step as the one of step `seq`, at which the same node stands; it asks nothing for others."""
     return [_at(row, run_id, seq) for row in rows]
 
 
 def _at(row: JournalRecord, run_id: str, seq: int) -> JournalRecord:
-    if row.kind is JournalKind.ASKED:
-        question = Question.read(row)
-        if question.run_id == run_id:
-            return replace(question, key=f"{row.branch}/{seq}/{row.key}").row(run_id, seq, row.branch)
-    return replace(row, seq=seq)
+    if row.kind is not JournalKind.ASKED:
+        return replace(row, seq=seq)
+    return replace(Question.read(row), key=f"{row.branch}/{seq}/{row.key}").row(run_id, seq, row.branch)
 
 
 def open_questions(rows: Iterable[JournalRecord]) -> list[Question]:

@@ -136,7 +136,8 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
         pending, self._started, self._paused = self._execution.pending, True, None
         if isinstance(pending, End):
             return pending
-        await self.heed_breakpoint()
+        if self.ctx.interruption.break_before:
+            await self.heed_breakpoint()
         try:
             return await self._execution.step(pending)
         except RunPaused as paused:

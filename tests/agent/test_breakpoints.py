@@ -46,6 +46,7 @@ async def test_an_iteration_ends_there(store: MemoryStore) -> None:
         names = [type(node).__name__ async for node in run]
         assert names == ["UserPromptNode", "ModelRequestNode", "HandleResponseNode"]
         assert run.result is None
+        assert run.paused is not None
         assert [type(node).__name__ async for node in run] == ["ModelRequestNode", "HandleResponseNode"]
     assert (await store.load("r")).status is Status.PENDING
 

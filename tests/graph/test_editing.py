@@ -262,6 +262,21 @@ class TestARefusedEdit:
             await orders.edit("r", cheaper, store=store)
         assert (await store.load("r")).status is Status.WAITING
 
+    async def test_of_a_run_whose_step_has_started_another_one(self, store: Store) -> None:
+        @dataclass
+        class Order2(BaseNode[Order, None, str]):
+            async def run(self, ctx: GraphRunContext[Order]) -> End[str]:
+                paid = Paid()
+                return End((await ctx.run(orders, Check(), state=Order(500), deps=paid, key="sub")).output)
+
+        ordering = Graph(nodes=[Order2], name="ordering")
+        with pytest.raises(RunWaiting):
+            await ordering.run(Order2(), state=Order(1), store=store, run_id="r")
+        with pytest.raises(RunNotResumable, match="step 0, which has not ended, has started r/:0/sub; go on until"):
+            await ordering.edit("r", cheaper, store=store)
+        assert (await store.load("r")).status is Status.WAITING
+        await orders.edit("r/:0/sub", cheaper, store=store)  # which can be edited itself
+
     async def test_of_a_state_that_the_code_cannot_read(self, store: Store) -> None:
         @dataclass
         class Euros:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,19 @@ import anyio
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from agentgraph.graph import Appended, BaseNode, End, Graph, GraphRunContext, StepRecord, Store, Upgrades, fork
+from agentgraph.exceptions import DecodeError
+from agentgraph.graph import (
+    Appended,
+    BaseNode,
+    End,
+    Graph,
+    GraphRunContext,
+    RunRecord,
+    StepRecord,
+    Store,
+    Upgrades,
+    fork,
+)
 from agentgraph.stores import MemoryStore, SQLiteStore
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +135,29 @@ async def test_a_fork_of_a_long_run_goes_on_from_a_few_rows_of_its_own() -> None
     await fork(store, await store.load("r"), "other", step=150)
     assert await adding.step("other", store=store) == Add(151, 10**6)
     assert await store.read_by(lambda: adding.step("other", store=store)) == 1
+
+
+@pytest.mark.parametrize("spoilt", [{"body": b"{"}, {"body": b'{"v":1,"to":"Add","fields":{"n":["?"]},"lists":{}}'}])
+async def test_a_row_that_cannot_be_read_is_named(spoilt: dict[str, bytes]) -> None:
+    class Spoiling(MemoryStore):
+        async def steps(self, run_id: str, after: int = -2) -> list[StepRecord]:
+            return [replace(step, **spoilt) for step in await super().steps(run_id, after)]  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - bytes are fields of bytes
+
+    store = Spoiling()
+    await walked(store, 3, Add(0, 9))
+    with pytest.raises(DecodeError, match="the body"):
+        await adding.step("r", store=store)
+
+
+async def test_a_state_that_cannot_be_read_is_named() -> None:
+    class Spoiling(MemoryStore):
+        async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
+            return replace(await super().claim(run_id, options), state=b"[")
+
+    store = Spoiling()
+    await walked(store, 3, Add(0, 9))
+    with pytest.raises(DecodeError, match="the state"):
+        await adding.step("r", store=store)
 
 
 @dataclass

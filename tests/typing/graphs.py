@@ -90,3 +90,21 @@ async def a_run_has_the_types_of_its_graph() -> None:
     assert_type(result.output, str)
     await graph.run(Split(), state=Shop())  # type: ignore[arg-type]  # another state
     await graph.run(Elsewhere(), state=Desk())  # type: ignore[arg-type]  # another graph
+
+
+def more(desk: Desk) -> None:
+    desk.total += 1
+
+
+def shut(shop: Shop) -> None:
+    del shop
+
+
+async def what_is_done_to_stored_runs_has_them_too() -> None:
+    assert_type(await graph.step("r", store="runs.db"), BaseNode[Desk, None, str] | End[str])
+    assert_type(await graph.edit("r", more, store="runs.db"), Desk)
+    await graph.edit("r", lambda desk: Desk(desk.total), store="runs.db")
+    await graph.edit("r", lambda desk: Shop(), store="runs.db")  # type: ignore[arg-type, return-value]  # another state
+    await graph.edit("r", shut, store="runs.db")  # type: ignore[arg-type]  # another state
+    await graph.run(Split(), state=Desk(), store="runs.db", break_before=[Work, Gather])
+    await graph.run(Split(), state=Desk(), store="runs.db", break_before=[Desk])  # type: ignore[list-item]  # no node
