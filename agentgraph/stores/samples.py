@@ -27,7 +27,10 @@ __all__ = ["HandClock", "call", "commit", "new_run", "next_commit", "opening", "
 
 
 class HandClock:
-    """Shows `seconds` until a test changes it, and `ticks` on its monotonic side: no lease is renewed by itself."""
+    """Shows `seconds` until a test changes it, and `ticks` on its monotonic side: no lease is renewed by itself.
+
+    A sleep takes no time, and moves both.
+    """
 
     def __init__(self, seconds: float = 1_000_000.0) -> None:
         self.seconds = seconds

@@ -1,9 +1,11 @@
-"""For tests of agents: what becomes of their runs if the process dies at any of its writes; runs that are replayed.
+"""For tests: what becomes of runs if the process dies at any of its writes; runs that are replayed; time that flies.
 
 The fixtures for pytest are in `agentgraph.testing.pytest_plugin`.
 """
 
 from __future__ import annotations
+
+from agentgraph.stores.samples import HandClock
 
 from .attempt import Attempt, CrashOptions, Scenario
 from .crashing import crash_points, crash_points_sync
@@ -20,6 +22,7 @@ __all__ = [
     "CrashOptions",
     "CrashReport",
     "Ending",
+    "HandClock",
     "OpenStore",
     "Repeated",
     "Replay",
