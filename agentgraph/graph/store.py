@@ -144,7 +144,7 @@ class Store(RunReader, Protocol):
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
         """Take a run to execute it: the next epoch, a fresh lease; `options`, where given, replace the stored ones.
 
-        A succeeded run is returned as it is, unclaimed.
+        It sleeps no more: its `wake_at` is gone. A succeeded run is returned as it is, unclaimed.
 
         Raises:
             RunNotFound: there is no such run.
@@ -192,7 +192,7 @@ class Store(RunReader, Protocol):
         ...
 
     async def settle(self, settlement: Settlement) -> Status:
-        """Give a claim up without a step; returns the run's status after it.
+        """Give a claim up without a step; returns the run's status after it. One that waits may say until when.
 
         A run does not go to sleep beside an answer that it has not seen: if one of `questions` is answered by now,
         nothing is written, the claim stands, and the status is `RUNNING`.
