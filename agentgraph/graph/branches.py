@@ -33,8 +33,8 @@ from .frontier import Frontier, parent_of
 from .journal import Journal
 from .lifecycle import Status
 from .node import Join, is_fork
-from .questions import Question, all_of, asked_by_branch
-from .store import ROOT, JournalRecord
+from .questions import Question, all_of, by_branch, still_waiting
+from .store import ROOT, JournalKind, JournalRecord
 from .strand import Strand, is_node
 
 __all__ = ["Branches"]
@@ -67,7 +67,8 @@ class Branches(Generic[StateT, DepsT, ResultT]):
         self._paused: dict[str, object] = {}
         self._ready: list[str] = []
         self._one_turn = self._taken = False
-        self._asked = asked_by_branch(rows)
+        self._rows = by_branch(rows)
+        self._asked = {row.branch for row in rows if row.kind is JournalKind.ASKED}
         for path, branch in (known or {}).items():
             if branch.ledger is not None:  # else it has ended
                 above = self._strands[parent_of(path)]
@@ -214,10 +215,10 @@ class Branches(Generic[StateT, DepsT, ResultT]):
                     await journal.note(row.kind, row.key, row.digest, row.value)
 
     def _check_answered(self, strand: Strand[StateT, DepsT, ResultT]) -> None:
-        """Let a branch wait on, without a turn, that has asked something and was not answered."""
-        asked = self._asked.get(strand.path, [])
-        if asked and all(question.run_id == strand.ctx.run_id for question in asked):
-            raise RunWaiting(strand.ctx.run_id, asked)
+        """Let a branch wait on, without a turn, that was not answered, or whose time has not come."""
+        waiting = still_waiting(strand.ctx.run_id, self._rows.get(strand.path, ()), strand.ctx.now())
+        if waiting is not None:
+            raise waiting
 
     def _check(self, strand: Strand[StateT, DepsT, ResultT]) -> None:
         if strand.status is Status.CANCELLED:

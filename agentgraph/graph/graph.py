@@ -124,7 +124,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             succeeded its End, and nothing is done.
 
         Raises:
-            RunWaiting: it waits for answers.
+            RunWaiting: it waits for answers, or sleeps.
             RunNotFound, RunBusy, RunFenced, RunCancelled, RunNotResumable, StoreError: about the stored run.
             DeadlineExceeded: its deadline is over.
             GraphRuntimeError, Exception: the step has failed, and so has the run; stepping again tries again.
@@ -132,11 +132,9 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         self._infer_name({}, inspect.currentframe())
         where = resolve_store(store)
         assert where is not None  # `store` is none of what stands for no store
-        record = await load_awake(where, run_id)
-        scheduler, given = (
-            Scheduler(where, observers=observers),
-            cast("DepsT", deps),
-        )  # None is DepsT where there is none
+        given = cast("DepsT", deps)  # what is left out is None, which DepsT is where a graph needs none
+        scheduler = Scheduler(where, observers=observers)
+        record = await load_awake(where, run_id, scheduler.clock.now())
         execution = await scheduler.resume(self, record, given, deadline=load_deadline(record.options))
         execution.one_turn = True
         async with GraphRun(execution) as run:

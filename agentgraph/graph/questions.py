@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -27,15 +28,18 @@ __all__ = [
     "all_of",
     "answered",
     "answered_meanwhile",
-    "asked_by_branch",
+    "by_branch",
     "load_awake",
     "open_questions",
     "overtaken",
     "pick_question",
     "stage",
+    "still_waiting",
     "taken_along",
 ]
 
+
+_ASKS = (JournalKind.ASKED, JournalKind.ANSWERED)
 
 TIMER = "sleep "
 """What the keys of those rows begin with that say until when a step sleeps."""
@@ -122,33 +126,47 @@ def open_questions(rows: Iterable[JournalRecord]) -> list[Question]:
     return [Question.read(row) for row in rows if row.kind is JournalKind.ASKED]
 
 
-def asked_by_branch(rows: Iterable[JournalRecord]) -> dict[str, list[Question]]:
-    """What each branch of a run waits for by its journal, unless its step may find an answer or the time has come."""
+def by_branch(rows: Iterable[JournalRecord]) -> dict[str, list[JournalRecord]]:
+    """The journals of the branches of a run."""
+    found: dict[str, list[JournalRecord]] = {}
+    for row in rows:
+        found.setdefault(row.branch, []).append(row)
+    return found
+
+
+def still_waiting(run_id: str, rows: Iterable[JournalRecord], now: datetime) -> RunWaiting | None:
+    """What the pending step of the branch with this journal would wait for if it ran now; None if that must be tried.
+
+    It must where there is an answer that the step has not seen, where its time has come, and where it waits for runs
+    below it, which are answered there.
+    """
     found = [*rows]
-    seen = {row.branch for row in found if row.kind is JournalKind.ANSWERED or row.key.startswith(TIMER)}
-    asked: dict[str, list[Question]] = {}
-    for row in found:
-        if row.kind is JournalKind.ASKED and row.branch not in seen:
-            asked.setdefault(row.branch, []).append(Question.read(row))
-    return asked
+    asked = open_questions(found)
+    if any(row.kind is JournalKind.ANSWERED for row in found) or any(each.run_id != run_id for each in asked):
+        return None
+    times = [datetime.fromtimestamp(from_json(row.value), UTC) for row in found if row.key.startswith(TIMER)]
+    wake_at = min((time for time in times if time > now), default=None)
+    if wake_at is None and (times or not asked):
+        return None
+    return RunWaiting(run_id, asked, wake_at)
 
 
-async def load_awake(store: RunReader, run_id: str) -> RunRecord:
+async def load_awake(store: RunReader, run_id: str, now: datetime) -> RunRecord:
     """A run that can go on, as far as can be seen without trying.
 
     Raises:
         RunNotFound: there is no such run.
-        RunWaiting: none of its questions is answered, and it waits for no time. Those of runs below it, which are
-            answered there, may be.
+        RunWaiting: it waits, none of its questions is answered and it is too early.
         StoreError: the store cannot be read.
     """
     record = await store.load(run_id)
-    if record.status is Status.WAITING and record.wake_at is None:
-        rows = await store.calls(run_id)
-        asked = open_questions(rows)
-        unseen = any(row.kind is JournalKind.ANSWERED for row in rows)
-        if asked and not unseen and all(question.run_id == run_id for question in asked):
-            raise RunWaiting(run_id, asked)
+    if record.status is not Status.WAITING:
+        return record
+    waits = [row for row in await store.calls(run_id) if row.kind in _ASKS or row.key.startswith(TIMER)]
+    waiting = [still_waiting(run_id, rows, now) for rows in by_branch(waits).values()]
+    asleep = [each for each in waiting if each is not None]
+    if asleep and len(asleep) == len(waiting):
+        raise all_of(run_id, asleep)
     return record
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 
 import anyio
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agentgraph.exceptions import RunBusy, RunNotFound, RunNotResumable, RunWaiting
-from agentgraph.graph import End, Fork, Graph, Question, RunEvent, Status, Store
+from agentgraph.graph import BaseNode, End, Fork, Graph, GraphRunContext, Join, Question, RunEvent, Status, Store
 from agentgraph.stores import MemoryStore
 from tests.graph.programs import (
     Answer,
@@ -126,6 +127,45 @@ class TestInsideAFork:
         await memory.answer("r", "7", answer_to("7"))
         result = await graph.run(resume="r", store=memory, deps=Outside())
         assert result.output == expected(program)
+
+    async def test_a_branch_that_sleeps_is_passed_over_until_its_time(self, memory: MemoryStore) -> None:
+        naps: list[str] = []
+
+        @dataclass
+        class Begin(BaseNode[None, None, int]):
+            async def run(self, ctx: GraphRunContext) -> Fork[Nap, Wake]:
+                return Fork([Nap(10**6, 2), Nap(0, 2)], join=Wake)
+
+        @dataclass
+        class Nap(BaseNode):
+            seconds: float
+            left: int
+
+            async def run(self, ctx: GraphRunContext) -> Nap | Join[int]:
+                naps.append(ctx.branch)
+                await ctx.sleep(self.seconds, key="nap")
+                return Nap(self.seconds, self.left - 1) if self.left else Join(1)
+
+        @dataclass
+        class Wake(BaseNode[None, None, int]):
+            values: list[int]
+
+            async def run(self, ctx: GraphRunContext) -> End[int]:
+                return End(len(self.values))
+
+        napping = Graph(nodes=(Begin, Nap, Wake), name="napping")
+        async with napping.iter(Begin(), store=memory, run_id="r"):
+            pass
+        for _ in range(4):
+            await napping.step("r", store=memory)
+        assert naps == ["0:0", "0:1", "0:1", "0:1"]  # the first has begun to sleep, the other has joined
+        for _ in range(2):
+            with pytest.raises(RunWaiting) as caught:
+                await napping.step("r", store=memory)
+        assert caught.value.wake_at is not None
+        record = await memory.load("r")
+        assert (record.status, record.epoch, len(naps)) == (Status.WAITING, 6, 4)
+        assert record.wake_at == pytest.approx(caught.value.wake_at.timestamp())
 
     async def test_a_failure_fails_the_run_and_the_branch_is_tried_again(self, memory: MemoryStore) -> None:
         program: Program = [forking([[failing("1")], [adding(3)]], None, "raise")]
