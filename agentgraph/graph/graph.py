@@ -105,7 +105,8 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         self,
         run_id: str,
         *,
-        store: Store | str | PathLike[str],
+        store: Store | str | PathLike[str] | None = None,
+        scheduler: Scheduler | None = None,
         deps: DepsT | None = None,
         observers: Sequence[Observer] = (),
     ) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
@@ -116,6 +117,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         Args:
             run_id: the run.
             store: where it is kept.
+            scheduler: how the step is taken, instead of `store`: by which clock, and beside which other runs.
             deps: what its nodes need; None where they need none.
             observers: called with each event of the step.
 
@@ -124,21 +126,23 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             succeeded its End, and nothing is done.
 
         Raises:
+            UserError: neither a store nor a scheduler that has one, or both.
             RunWaiting: it waits for answers, or sleeps.
             RunNotFound, RunBusy, RunFenced, RunCancelled, RunNotResumable, StoreError: about the stored run.
             DeadlineExceeded: its deadline is over.
             GraphRuntimeError, Exception: the step has failed, and so has the run; stepping again tries again.
         """
         self._infer_name({}, inspect.currentframe())
-        where = resolve_store(store)
-        assert where is not None  # `store` is none of what stands for no store
+        executes = _scheduler({"store": store, "scheduler": scheduler, "observers": observers})
+        if executes.store is None:
+            raise UserError(f"run {run_id!r} can only be stepped where it is kept: give `store=`")
         given = cast("DepsT", deps)  # what is left out is None, which DepsT is where a graph needs none
-        scheduler = Scheduler(where, observers=observers)
-        record = await load_awake(where, run_id, scheduler.clock.now())
-        execution = await scheduler.resume(self, record, given, deadline=load_deadline(record.options))
-        execution.one_turn = True
-        async with GraphRun(execution) as run:
-            return await run.next()
+        async with executes.slot():
+            record = await load_awake(executes.store, run_id, executes.clock.now())
+            execution = await executes.resume(self, record, given, deadline=load_deadline(record.options))
+            execution.one_turn = True
+            async with GraphRun(execution) as run:
+                return await run.next()
 
     async def __run_below__(
         self, start: BaseNode[StateT, DepsT, ResultT], place: Place, options: Mapping[str, Any], /

@@ -10,9 +10,22 @@ import anyio
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from agentgraph.exceptions import RunBusy, RunNotFound, RunNotResumable, RunWaiting
-from agentgraph.graph import BaseNode, End, Fork, Graph, GraphRunContext, Join, Question, RunEvent, Status, Store
+from agentgraph.exceptions import RunBusy, RunNotFound, RunNotResumable, RunWaiting, UserError
+from agentgraph.graph import (
+    BaseNode,
+    End,
+    Fork,
+    Graph,
+    GraphRunContext,
+    Join,
+    Question,
+    RunEvent,
+    Scheduler,
+    Status,
+    Store,
+)
 from agentgraph.stores import MemoryStore
+from agentgraph.stores.samples import HandClock
 from tests.graph.programs import (
     Answer,
     BoomError,
@@ -79,6 +92,32 @@ class TestOneStep:
                 await tally.step("r", store=store)
         with pytest.raises(RunNotResumable, match="it is a run of graph 'tally', not of 'other'"):
             await Graph(nodes=[Add, Show], name="other").step("r", store=store)
+
+    async def test_goes_by_the_clock_of_its_scheduler(self) -> None:
+        @dataclass
+        class Nap(BaseNode[None, None, str]):
+            async def run(self, ctx: GraphRunContext) -> End[str]:
+                await ctx.sleep(10**6)
+                return End("awake")
+
+        napping = Graph(nodes=[Nap], name="napping")
+        clock = HandClock()
+        store = MemoryStore(clock=clock)
+        scheduler = Scheduler(store, clock=clock)
+        async with napping.iter(Nap(), store=store, run_id="r"):
+            pass
+        for epoch in (2, 2):
+            with pytest.raises(RunWaiting):
+                await napping.step("r", scheduler=scheduler)
+            assert (await store.load("r")).epoch == epoch
+        clock.seconds += 10**6
+        assert await napping.step("r", scheduler=scheduler) == End("awake")
+
+    async def test_needs_a_store(self) -> None:
+        with pytest.raises(UserError, match="run 'r' can only be stepped where it is kept"):
+            await tally.step("r")
+        with pytest.raises(UserError, match="leave `store` or `scheduler` out"):
+            await tally.step("r", store=MemoryStore(), scheduler=Scheduler())
 
 
 class TestInsideAFork:
@@ -162,10 +201,10 @@ class TestInsideAFork:
         for _ in range(2):
             with pytest.raises(RunWaiting) as caught:
                 await napping.step("r", store=memory)
-        assert caught.value.wake_at is not None
-        record = await memory.load("r")
-        assert (record.status, record.epoch, len(naps)) == (Status.WAITING, 6, 4)
-        assert record.wake_at == pytest.approx(caught.value.wake_at.timestamp())
+            record = await memory.load("r")
+            assert (record.status, record.epoch, len(naps)) == (Status.WAITING, 6, 4)
+            assert caught.value.wake_at is not None
+            assert record.wake_at == pytest.approx(caught.value.wake_at.timestamp())
 
     async def test_a_failure_fails_the_run_and_the_branch_is_tried_again(self, memory: MemoryStore) -> None:
         program: Program = [forking([[failing("1")], [adding(3)]], None, "raise")]
