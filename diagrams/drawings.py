@@ -12,7 +12,7 @@ from agentgraph.agent import UserPromptNode, agent_graph
 from agentgraph.drawing import Chart, Link, Shape
 from agentgraph.graph import Picture
 from agentgraph.graph.diagram import lifecycle_picture
-from examples import documents, orders
+from examples import documents, orders, research
 
 from .demo_run import demo_run
 from .schema import schema
@@ -54,6 +54,7 @@ DRAWINGS: Mapping[str, Callable[[], Picture]] = {
 EXAMPLES: Mapping[str, Callable[[], Picture]] = {
     "documents": lambda: documents.pipeline.picture(start_node=documents.Collect, direction="LR"),
     "orders": lambda: orders.ordering.picture(start_node=orders.Reserve, direction="LR"),
+    "research": lambda: research.researching.picture(start_node=research.Plan, direction="LR"),
 }
 """The graphs of the examples, for the manual."""
 

@@ -11,7 +11,7 @@ import pytest
 from agentgraph import RunWaiting
 from agentgraph.graph import Scheduler
 from agentgraph.stores import MemoryStore
-from agentgraph.stores.samples import HandClock
+from agentgraph.testing import HandClock
 from examples.orders import DAY, Decision, Order, Reserve, Shop, go_on, ordering
 
 LETTERS = [
