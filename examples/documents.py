@@ -100,11 +100,10 @@ class Drive:
     folder: Path
 
     def fill(self) -> None:
-        """Put all files there; those that are there already stay."""
+        """Put all files there, anew each time: whoever was killed over it may have left half a file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name, text in FILES.items():
-            if not (path := self.folder / name).exists():
-                path.write_text(text, encoding="utf-8")
+            (self.folder / name).write_text(text, encoding="utf-8")
 
     def names(self) -> list[str]:
         """The files, in alphabetical order."""
