@@ -286,17 +286,21 @@ def ask(question: str) -> Decision:
     return Decision(agreed=input(f"  {question} [y/n] ").startswith("y"), by="you")
 
 
+CUT_OFF = (Status.PENDING, Status.RUNNING, Status.FAILED, Status.CANCELLED)
+"""How a run stands whose process was killed, met an error or was interrupted, as long as nobody executes it."""
+
+
 async def listed(store: Store, *which: Status) -> list[RunRecord]:
     """The runs that stand like this."""
     return [run for status in which for run in await store.list(RunFilter(status=status))]
 
 
 async def ready(store: Store, now: datetime) -> list[str]:
-    """The runs that can go on: their time has come, they were answered, or a crash has cut them off."""
+    """The runs that can go on: their time has come, they were answered, or something has cut them off."""
     due = await store.list(RunFilter(due_before=now.timestamp()))
     waiting = await listed(store, Status.WAITING)
     answered = [run for run in waiting if run.wake_at is None and not open_questions(await store.calls(run.run_id))]
-    cut_off = await listed(store, Status.PENDING, Status.RUNNING)
+    cut_off = await listed(store, *CUT_OFF)
     return sorted(run.run_id for run in (*due, *answered, *cut_off))
 
 
@@ -323,7 +327,7 @@ async def go_on(folder: Path, observers: Sequence[Observer] = (), boss: Boss = s
     shop.open()
     async with aclosing(open_store(folder / "runs.db")) as store:
         scheduler = Scheduler(store, Calendar(shop), observers)
-        while shop.expects_orders() or await listed(store, Status.PENDING, Status.RUNNING, Status.WAITING):
+        while shop.expects_orders() or await listed(store, Status.WAITING, *CUT_OFF):
             day = shop.today()
             await answer(store, boss)
             await work(shop, scheduler, store)
