@@ -56,14 +56,17 @@ def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDea
     """
     if newest is None:
         return
+    another = "another turn of the conversation"
     if newest.run_id != new.follows or (newest.owner is not None and lives(newest, now, is_dead, held=held)):
-        who = "another turn of the conversation" if newest.owner is None else str(newest.owner)
+        who = another if newest.owner is None else str(newest.owner)
         raise RunBusy(newest.run_id, who, max(0.0, newest.lease_until - now))
     if newest.status not in (Status.SUCCEEDED, Status.CANCELLED):
         problem = (
             f"it is the newest of conversation {new.conversation!r} and {newest.status}: finish or cancel it first"
         )
         raise RunNotResumable(newest.run_id, [problem])
+    if new.origin is not None and new.origin[1] != newest.seq:  # it has gone on since its messages were read
+        raise RunBusy(newest.run_id, another, 0.0)
 
 
 def cancelled(run: RunRecord, now: float, is_dead: IsDead, *, held: bool = False) -> Status:

@@ -11,7 +11,7 @@ import pytest
 
 from agentgraph import Agent, MemoryStore, RunBusy, RunContext, RunNotResumable, RunWaiting, SQLiteStore, ToolApproved
 from agentgraph.exceptions import UserError
-from agentgraph.graph import RunFilter, Status, Store
+from agentgraph.graph import RunFilter, RunRecord, Status, Store
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
 from agentgraph.models.function import AgentInfo, FunctionModel
 from tests.agent.doors import plain
@@ -157,6 +157,33 @@ async def test_of_concurrent_turns_one_is_taken(store: Store) -> None:
         group.start_soon(second)
         await agent.run("one", conversation="c", run_id="first")
     assert refused == ["first"] * 3
+    assert said((await agent.run("three", conversation="c")).all_messages()) == ["one", "ok", "three", "ok"]
+
+
+async def test_a_turn_that_read_the_one_before_in_the_middle_is_not_taken() -> None:
+    class Slow(MemoryStore):
+        async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+            found = await super().list(which)
+            if found:
+                read.set()
+                await ended.wait()
+            return found
+
+    async def first() -> None:
+        await agent.run("one", conversation="c")
+        ended.set()
+
+    async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        await read.wait()
+        return ModelResponse([TextPart("ok")])
+
+    read, ended = anyio.Event(), anyio.Event()
+    agent = Agent(FunctionModel(answer), store=Slow())
+    async with anyio.create_task_group() as group:
+        group.start_soon(first)
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(RunBusy, match="another turn of the conversation"):
+            await agent.run("two", conversation="c")
     assert said((await agent.run("three", conversation="c")).all_messages()) == ["one", "ok", "three", "ok"]
 
 

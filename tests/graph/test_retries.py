@@ -203,7 +203,7 @@ async def test_an_answer_that_comes_between_two_attempts_is_found() -> None:
 async def test_a_wait_is_cut_by_a_cancel(store: Store) -> None:
     do, attempts = failing(9)
 
-    async def fail(ctx: Ctx) -> str:
+    async def fail(ctx: Ctx) -> object:
         scope.cancel()
         return await do(ctx)
 

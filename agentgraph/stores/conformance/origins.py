@@ -123,7 +123,7 @@ class Turns(StoreSuite):
             await store.create(turn("t2", "t1"))
         await store.cancel("t1")
         if status is not Status.FAILED:
-            assert (await store.create(turn("t2", "t1"))).status is Status.RUNNING
+            assert (await store.create(replace(turn("t2", "t1"), origin=("t1", 0)))).status is Status.RUNNING
 
     @pytest.mark.parametrize("follows", [None, "t1"])
     async def test_a_turn_that_has_not_seen_the_newest_is_refused(
@@ -135,6 +135,12 @@ class Turns(StoreSuite):
         with pytest.raises(RunBusy, match="another turn of the conversation") as caught:
             await store.create(turn("t3", follows))
         assert caught.value.run_id == "t2"
+
+    async def test_a_turn_that_has_not_seen_the_end_of_the_newest_is_refused(self, store: Store) -> None:
+        await ended(store, "t1")
+        with pytest.raises(RunBusy, match="another turn of the conversation"):
+            await store.create(replace(turn("t2", "t1"), origin=("t1", 0)))
+        assert [run.run_id for run in await store.list()] == ["t1"]
 
     async def test_of_turns_taken_at_once_one_is(self, store: Store, clock: HandClock) -> None:
         await ended(store, "t1")
