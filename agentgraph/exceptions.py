@@ -196,15 +196,20 @@ class RunExists(RunError):
 
 
 class RunBusy(RunError):
-    """Another owner executes the run and is alive."""
+    """Another owner executes the run and is alive; or another turn of the conversation has come first."""
 
-    def __init__(self, run_id: str, owner: str, seconds: float) -> None:
+    def __init__(self, run_id: str, owner: str | None, seconds: float) -> None:
         self.owner, self.seconds = owner, seconds
-        super().__init__(
-            run_id,
-            f"run {run_id!r} is executed by {owner}; it can be taken over when its lease, "
-            f"{seconds:.0f} s from now at the earliest, is not renewed",
-        )
+        super().__init__(run_id, _why_busy(run_id, owner, seconds))
+
+
+def _why_busy(run_id: str, owner: str | None, seconds: float) -> str:
+    if owner is None:
+        return f"run {run_id!r} is the newest turn of the conversation by now: begin yours again, to go on from there"
+    return (
+        f"run {run_id!r} is executed by {owner}; it can be taken over when its lease, "
+        f"{seconds:.0f} s from now at the earliest, is not renewed"
+    )
 
 
 class RunFenced(RunError):

@@ -56,9 +56,8 @@ def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDea
     """
     if newest is None:
         return
-    another = "another turn of the conversation"
     if newest.run_id != new.follows or (newest.owner is not None and lives(newest, now, is_dead, held=held)):
-        who = another if newest.owner is None else str(newest.owner)
+        who = None if newest.owner is None else str(newest.owner)
         raise RunBusy(newest.run_id, who, max(0.0, newest.lease_until - now))
     if newest.status not in (Status.SUCCEEDED, Status.CANCELLED):
         problem = (
@@ -66,7 +65,7 @@ def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDea
         )
         raise RunNotResumable(newest.run_id, [problem])
     if new.origin is not None and new.origin[1] != newest.seq:  # it has gone on since its messages were read
-        raise RunBusy(newest.run_id, another, 0.0)
+        raise RunBusy(newest.run_id, None, 0.0)
 
 
 def cancelled(run: RunRecord, now: float, is_dead: IsDead, *, held: bool = False) -> Status:

@@ -182,7 +182,7 @@ async def test_a_turn_that_read_the_one_before_in_the_middle_is_not_taken() -> N
     async with anyio.create_task_group() as group:
         group.start_soon(first)
         await anyio.wait_all_tasks_blocked()
-        with pytest.raises(RunBusy, match="another turn of the conversation"):
+        with pytest.raises(RunBusy, match="newest turn of the conversation by now"):
             await agent.run("two", conversation="c")
     assert said((await agent.run("three", conversation="c")).all_messages()) == ["one", "ok", "three", "ok"]
 

@@ -114,7 +114,7 @@ async def test_children_live_as_long_as_their_root() -> None:
 async def test_a_history_that_another_run_shares_is_kept() -> None:
     store = MemoryStore(keep=1)
     for turn in range(5):
-        origin = (f"turn {turn - 1}", 0) if turn else None
+        origin = (f"turn {turn - 1}", 1) if turn else None
         await store.create(new_run(f"turn {turn}", conversation="c", origin=origin))
         await finish(store, f"turn {turn}")
     assert len(await kept(store)) == 5

@@ -132,13 +132,13 @@ class Turns(StoreSuite):
         await ended(store, "t1")
         clock.seconds += 1
         await ended(store, "t2", "t1")
-        with pytest.raises(RunBusy, match="another turn of the conversation") as caught:
+        with pytest.raises(RunBusy, match="newest turn of the conversation by now") as caught:
             await store.create(turn("t3", follows))
         assert caught.value.run_id == "t2"
 
     async def test_a_turn_that_has_not_seen_the_end_of_the_newest_is_refused(self, store: Store) -> None:
         await ended(store, "t1")
-        with pytest.raises(RunBusy, match="another turn of the conversation"):
+        with pytest.raises(RunBusy, match="newest turn of the conversation by now"):
             await store.create(replace(turn("t2", "t1"), origin=("t1", 0)))
         assert [run.run_id for run in await store.list()] == ["t1"]
 
