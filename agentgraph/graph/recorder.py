@@ -28,6 +28,7 @@ from .store import (
     JournalKind,
     JournalRecord,
     NewRun,
+    RunFilter,
     RunRecord,
     Settlement,
     StepRecord,
@@ -271,8 +272,7 @@ class Recorder:
             RunFenced, StoreError: it is not written.
         """
         noted = next((row for row in calls if row.kind is JournalKind.NOTED and row.key == _LOST), None)
-        branches = await self.store.branches(self.record.run_id) if self.record.pending == FORK else []
-        progress = str(sum(branch.seq for branch in branches))  # inside a fork the root stands still
+        progress = str(await _steps_inside(self.store, self.record))
         lost = 1 + (0 if noted is None or noted.digest != progress else int(noted.value))
         row = JournalRecord(
             seq=self.record.seq, branch=ROOT, key=_LOST, kind=JournalKind.NOTED, digest=progress, value=to_json(lost)
@@ -287,6 +287,14 @@ class Recorder:
     async def write_journal(self, row: JournalRecord) -> None:
         """Write what happened inside the pending step."""
         await self.store.journal(self.record.run_id, self.record.epoch, row)
+
+
+async def _steps_inside(store: Store, run: RunRecord) -> int:
+    """How many steps its branches and the runs below it have committed, while its own step has not ended."""
+    branches = await store.branches(run.run_id) if run.pending == FORK else []
+    below = await store.list(RunFilter(parent=run.run_id))
+    inside = [child.seq + await _steps_inside(store, child) for child in below]
+    return sum(branch.seq for branch in branches) + sum(inside)
 
 
 async def create(

@@ -28,6 +28,7 @@ from agentgraph.graph import (
     Store,
     cancel_tree,
 )
+from agentgraph.graph.recorder import MAX_ATTEMPTS
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.samples import HandClock
 from tests.graph.mortal import Dying, Killed
@@ -60,6 +61,53 @@ class Say(BaseNode[Inner, Any, str]):
 
 
 saying = Graph(nodes=(Say,), name="saying")
+
+
+@dataclass
+class Climb(BaseNode[None, None, int]):
+    """Takes twelve steps."""
+
+    step: int
+
+    async def run(self, ctx: GraphRunContext) -> Climb | End[int]:
+        return Climb(self.step + 1) if self.step < 12 else End(self.step)
+
+
+climbing = Graph(nodes=(Climb,), name="climbing")
+
+
+@dataclass
+class Send(BaseNode[None, None, int]):
+    """Has a child, or one of a child, take them."""
+
+    depth: int
+
+    async def run(self, ctx: GraphRunContext) -> End[int]:
+        if self.depth:
+            return End((await ctx.run(sending, Send(self.depth - 1))).output)
+        return End((await ctx.run(climbing, Climb(0))).output)
+
+
+sending = Graph(nodes=(Send,), name="sending")
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+async def test_a_step_whose_children_go_on_in_every_life_is_not_given_up(depth: int) -> None:
+    store, lives, begun = Dying(left := 4 + depth), 0, False
+    while True:
+        try:
+            if begun:
+                ended = await sending.run(resume="r", store=store)
+            else:
+                begun = True
+                ended = await sending.run(Send(depth), store=store, run_id="r")
+        except Killed:
+            await store.bury()
+            store.left, lives = left, lives + 1
+        else:
+            break
+    assert ended.output == 12
+    assert lives > MAX_ATTEMPTS
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 
 from agentgraph.exceptions import DecodeError, GraphSetupError, RunNotFound, RunNotResumable
 from agentgraph.graph import Appended, BaseNode, End, Graph, GraphRunContext, Problem, Upgrade, Upgrades, fork
-from agentgraph.graph.store import RunRecord, Store, StoredRun
+from agentgraph.graph.store import RunRecord, StepRecord, Store, StoredRun
 from agentgraph.stores import MemoryStore
 from tests.graph.samples import START, Add, Tally, tally
 
@@ -257,6 +257,18 @@ async def test_another_graph_and_a_lost_origin_are_told() -> None:
     assert "there is no run 'r'" in str(problem)
     with pytest.raises(RunNotFound):
         await tally.can_resume("r", store=Torn())
+
+
+async def test_rows_that_cannot_be_read_are_told() -> None:
+    class Torn(MemoryStore):
+        async def steps(self, run_id: str, after: int = -2) -> list[StepRecord]:
+            raise DecodeError(run_id, 1, "the body", "a blob is missing")
+
+    store = Torn()
+    async with tally.iter(Add(START), state=Tally(), store=store, run_id="r"):
+        pass
+    (problem,) = await tally.can_resume("r", store=store)
+    assert (problem.step, problem.field) == (1, "the body")
 
 
 async def test_a_node_without_what_it_needs_is_told_beside_the_rest() -> None:
