@@ -62,6 +62,15 @@ def _instruction(choice: Random, depth: int) -> Instruction:
     return choice.choice([adding(number), adding(number), adding(number), asking(str(number)), failing(str(number))])
 
 
+def options_for(store: Store, outside: Outside, *, begun: bool) -> GraphRunOptions[Machine, Outside]:
+    options = GraphRunOptions[Machine, Outside](store=store, deps=outside)
+    if begun:
+        options["resume"] = RUN_ID
+    else:
+        options["run_id"], options["state"] = RUN_ID, Machine()
+    return options
+
+
 async def is_there(store: Store) -> bool:
     try:
         await store.load(RUN_ID)
@@ -77,12 +86,8 @@ def walk_tree(program: Program, job: Job, inner: Store) -> None:
     async def work() -> None:
         begun, outside = await is_there(store), Marked(marks=job.marks)
         while True:
-            options = GraphRunOptions[Machine, Outside](store=store, deps=outside)
-            if begun:
-                options["resume"] = RUN_ID
-            else:
-                options["run_id"], options["state"] = RUN_ID, Machine()
-            begun, start = True, None if begun else Top(program)
+            options, start = options_for(store, outside, begun=begun), None if begun else Top(program)
+            begun = True
             try:
                 answer = (await graph.run(start, **options)).output
             except BoomError:
