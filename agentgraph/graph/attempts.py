@@ -66,7 +66,8 @@ class Attempts:
             except Exception as error:
                 if not self._may_go_on(retry, error, tried):
                     raise
-                alone = not ctx.journal.written  # then nothing was asked, so there is no answer to look for
+                # Where nothing is or will be written, nothing was asked: there is no answer to look for.
+                alone = not ctx.journal.written and not ctx.journal.held()
                 await self._note(error)
             await ctx.clock.sleep(retry.wait(tried))
             tried += 1

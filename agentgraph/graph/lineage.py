@@ -86,7 +86,9 @@ async def fork(
     at = record.seq if step is None else step
     if not 0 <= at <= record.seq:
         raise UserError(f"run {record.run_id!r} has no step {at} to fork at; its steps are 0 to {record.seq}")
-    branches = await store.branches(record.run_id) if at == record.seq else []
+    region = f"{at - 1}:"  # another one, perhaps, if the run goes on meanwhile
+    stands = await store.branches(record.run_id) if at == record.seq else []
+    branches = [branch for branch in stands if branch.branch.startswith(region)]
     stood = {ROOT: at, **{branch.branch: branch.seq for branch in branches}}
     rows = await lineage(store, record, stood)
     state: dict[str, object] = {}

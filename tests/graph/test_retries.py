@@ -91,6 +91,21 @@ def failing(times: int, error: Exception | None = None) -> tuple[Do, list[int]]:
 
 
 @pytest.mark.parametrize("kept", [True, False])
+async def test_a_call_alone_in_its_batch_is_not_made_again_by_the_next_attempt(store: Store, *, kept: bool) -> None:
+    made: list[int] = []
+
+    async def fail_once(ctx: Ctx) -> str:
+        await ctx.once_all([Once("pay", made.append, (7,))])
+        if ctx.attempt == 1:
+            raise ConnectionError
+        return "done"
+
+    scheduler = Scheduler(store if kept else None, HandClock())
+    assert (await graph.run(Try(), state=Seen(), deps=fail_once, scheduler=scheduler)).output == "done ['tried']"
+    assert made == [7]
+
+
+@pytest.mark.parametrize("kept", [True, False])
 async def test_a_node_that_fails_tries_again_as_if_for_the_first_time(store: Store, *, kept: bool) -> None:
     do, attempts = failing(2)
     clock, events = HandClock(), list[RunEvent]()
