@@ -29,10 +29,10 @@ from .branches import Branches
 from .codec import Restored
 from .context import GraphRunContext
 from .events import RunEnded
-from .frontier import Frontier
+from .frontier import ENDS, Frontier
 from .journal import Journal
 from .lifecycle import Event, Status, advance
-from .node import BaseNode, BranchError, End, Join, is_fork
+from .node import BaseNode, End, is_fork
 from .questions import Question
 from .recorder import Recorder
 from .store import ROOT, JournalRecord
@@ -78,7 +78,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
     def pending(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
         """What comes next."""
         pending = self.root.pending
-        assert not isinstance(pending, Join | BranchError)  # the root ends with an End
+        assert not isinstance(pending, ENDS)  # the root ends with an End
         return pending
 
     async def step(self, node: BaseNode[StateT, DepsT, ResultT]) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
@@ -93,7 +93,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             DeadlineExceeded: the run's deadline is over.
         """
         self._check_open()
-        self.root.graph.check_node(node)
+        if node is not self.root.pending:  # that one was checked when it became so
+            self.root.graph.check_node(node)
         try:
             outcome = await self._awake(node)
         except BaseException as error:

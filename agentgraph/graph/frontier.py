@@ -20,7 +20,10 @@ from agentgraph.exceptions import GraphRuntimeError
 from .node import AnyFork, BaseNode, BranchError, End, Join, is_fork
 from .store import ROOT
 
-__all__ = ["Frontier", "Outcome", "Pending", "branch_path", "parent_of"]
+__all__ = ["ENDS", "Frontier", "Outcome", "Pending", "branch_path", "parent_of"]
+
+ENDS = (Join, BranchError)
+"""How a branch ends."""
 
 Outcome: TypeAlias = BaseNode[Any, Any, Any] | End[Any] | Join[Any] | BranchError  # of any graph
 
@@ -96,11 +99,12 @@ class Frontier:
 
     def after(self, path: str, outcome: Outcome) -> None:
         """The pending step of `path` has led to `outcome`, which is its end where it is a `Join` or `BranchError`."""
-        self._drop_below(path)
+        if path in self._forks:
+            self._drop_below(path)
         self._pending[path] = Pending(self._pending[path].seq + 1, outcome)
         if is_fork(outcome):
             self._open(path)
-        elif isinstance(outcome, Join | BranchError):
+        elif isinstance(outcome, ENDS):
             self._ended(path)
 
     def again(self, path: str, node: BaseNode[Any, Any, Any]) -> None:
@@ -136,7 +140,7 @@ class Frontier:
         paths = self.branches(path)
         for branch, node in zip(paths, fork.branches, strict=True):
             self._pending[branch] = self._known.get(branch) or Pending(0, node)
-        going = [branch for branch in paths if not isinstance(self._pending[branch].outcome, Join | BranchError)]
+        going = [branch for branch in paths if not isinstance(self._pending[branch].outcome, ENDS)]
         opened = self._forks[path] = _Open(fork, left=len(going))
         if not going:
             self._join(path)
