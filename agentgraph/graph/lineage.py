@@ -83,6 +83,10 @@ async def fork(
         UserError: it has no such step.
         RunExists, StoreError: see `Store.create`.
     """
+    # The journal first: a row that the run has left behind meanwhile is told by its step, a missing one by nothing. The
+    # branches last: what is not among them any more has ended.
+    calls = await store.calls(record.run_id)
+    record = await store.load(record.run_id)
     at = record.seq if step is None else step
     if not 0 <= at <= record.seq:
         raise UserError(f"run {record.run_id!r} has no step {at} to fork at; its steps are 0 to {record.seq}")
@@ -98,7 +102,6 @@ async def fork(
             state |= from_json(row.state) if row.state else {}
             usage, pending = row.usage or usage, row.outcome
     finished = (JournalKind.DONE, JournalKind.LOST)
-    calls = await store.calls(record.run_id)
     return await store.create(
         NewRun(
             run_id=run_id,

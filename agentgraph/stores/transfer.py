@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from agentgraph.exceptions import UserError
+from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.lineage import committed_before
 from agentgraph.graph.questions import Question
 from agentgraph.graph.store import (
@@ -54,8 +55,9 @@ async def export_run(store: RunReader, run_id: str) -> bytes:
     while todo:
         next_id = todo.pop()
         if next_id not in runs:
-            runs[next_id] = stored = await _read(store, next_id)
-            todo += await _children(store, next_id)
+            stored, children = await _read(store, next_id)
+            runs[next_id] = stored
+            todo += children
             todo += [] if stored.run.origin is None else [stored.run.origin[0]]
     head = {"agentgraph": "run", "format": FORMAT, "run_id": run_id}
     return to_json({**head, "runs": [_plain(stored) for stored in runs.values()]}, indent=1)
@@ -92,22 +94,29 @@ class _File:
     runs: list[StoredRun]
 
 
-async def _read(store: RunReader, run_id: str) -> StoredRun:
+async def _read(store: RunReader, run_id: str) -> tuple[StoredRun, list[str]]:
+    """A run, and its children: none that were started by steps which are not among its own."""
+    seen: RunRecord | None = None
     while True:
         # The journal first: a row that the run has left behind meanwhile is told by its step, a missing one by nothing.
+        children = await _children(store, run_id)
         calls = await store.calls(run_id)
         branches = await store.branches(run_id)
         run = await store.load(run_id)
-        if all(branch.branch.startswith(f"{run.seq - 1}:") for branch in branches):
+        # One that has come to rest meanwhile has written questions and calls as it did.
+        rested = run.status is Status.RUNNING or run == seen
+        if rested and all(branch.branch.startswith(f"{run.seq - 1}:") for branch in branches):
             break  # else it has gone on meanwhile, past the fork that these belong to
+        seen = run
     steps = await store.steps(run_id)
     at = {ROOT: run.seq, **{branch.branch: branch.seq for branch in branches}}
-    return StoredRun(
+    stored = StoredRun(
         run=run,
         steps=committed_before(at, steps),
         calls=[call for call in calls if call.seq == at.get(call.branch)],
         branches=branches,
     )
+    return stored, children
 
 
 async def _children(store: RunReader, run_id: str) -> list[str]:

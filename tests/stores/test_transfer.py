@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from agentgraph import Agent, RunContext, RunWaiting, ToolApproved
 from agentgraph.exceptions import RunExists, RunNotFound, UserError
-from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.checks import FORK
+from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.lineage import fork
-from agentgraph.graph.store import JournalKind, RunFilter, Store, StoredRun
+from agentgraph.graph.store import BranchRecord, JournalKind, JournalRecord, RunFilter, RunRecord, Store, StoredRun
 from agentgraph.models.test import TestModel
 from agentgraph.stores import MemoryStore, export_run, import_run
-from agentgraph.stores.samples import call, new_run, next_commit, stored
+from agentgraph.stores.samples import call, new_run, next_commit, settlement, stored
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
+
+MOMENTS = ("load", "calls", "branches", "list")
 
 
 async def everything(store: Store) -> dict[str, StoredRun]:
@@ -80,6 +86,79 @@ async def test_a_run_that_is_executed_is_exported_between_two_steps() -> None:
     moving.__dict__.update(store.__dict__)
     there = (await everything(await copied(moving, "r")))["r"]
     assert (there.run.seq, [step.seq for step in there.steps], there.calls) == (0, [-1], [call(0)])
+
+
+class GoingOn(MemoryStore):
+    """Lets something happen to the run once, right after it was read in one way."""
+
+    def __init__(self, store: MemoryStore, moment: str, happens: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self.__dict__.update(store.__dict__)
+        self.moment, self.happens = moment, happens
+
+    async def load(self, run_id: str) -> RunRecord:
+        return await self.after("load", super().load(run_id))
+
+    async def calls(self, run_id: str) -> list[JournalRecord]:
+        return await self.after("calls", super().calls(run_id))
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        return await self.after("branches", super().branches(run_id))
+
+    async def after(self, moment: str, reading: Awaitable[T]) -> T:
+        found = await reading
+        if moment == self.moment:
+            self.moment = ""
+            await self.happens()
+        return found
+
+    # Last: what stands below it could not say `list[…]`.
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        return await self.after("list", super().list(which))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_a_run_that_goes_on_while_it_is_forked_has_its_calls_or_their_step(moment: str) -> None:
+    store = MemoryStore()
+    run = await store.create(new_run())
+    await store.journal("r", run.epoch, call(0))
+    going_on = GoingOn(store, moment, lambda: store.commit(next_commit(run, journaled=True)))
+    made = await fork(going_on, await going_on.load("r"), "fork")
+    assert (made.seq, await store.calls("fork")) in [(0, [call(0)]), (1, [])]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_a_run_that_forks_while_it_is_forked_has_the_branches_or_stands_before_them(moment: str) -> None:
+    store = MemoryStore()
+    run = await store.create(new_run())
+    commit, opens = next_commit(run), [BranchRecord(branch="0:0", node="Work")]
+    commit = replace(commit, step=replace(commit.step, outcome=FORK), opens=opens)
+    going_on = GoingOn(store, moment, lambda: store.commit(commit))
+    made = await fork(going_on, await going_on.load("r"), "fork")
+    assert (made.seq, await store.branches("fork")) in [(0, []), (1, opens)]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_a_run_that_goes_to_sleep_while_it_is_exported_takes_what_it_waits_for_along(moment: str) -> None:
+    store = MemoryStore()
+    run = await store.create(new_run())
+    asleep = replace(settlement(run, Event.WAIT, journal=[call(0)]), questions=[call(0, "q", JournalKind.ASKED, b"{}")])
+    other = await copied(GoingOn(store, moment, lambda: store.settle(asleep)), "r")
+    found = (await other.load("r")).status, [row.key for row in await other.calls("r")]
+    assert found in [(Status.PENDING, []), (Status.WAITING, ["k", "q"])]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_a_child_of_a_step_that_is_not_exported_is_not_either(moment: str) -> None:
+    store = MemoryStore()
+    run = await store.create(new_run())
+
+    async def go_on() -> None:
+        await store.commit(next_commit(run))
+        await store.create(new_run("r/:1/0", parent="r"))
+
+    other = await copied(GoingOn(store, moment, go_on), "r")
+    assert (await other.load("r")).seq >= len(await other.list(RunFilter(parent="r")))
 
 
 async def test_what_is_there_already_is_refused_unless_it_gets_other_names() -> None:
