@@ -26,6 +26,7 @@ from .appended import AppendedList, adopt
 from .body import BodyWriter, Fold, Slot, as_list, input_slot, item_slot, lost_slot
 from .checks import END, FAILED, FORK, JOIN
 from .frontier import Outcome, Pending, branch_path
+from .lineage import folded
 from .node import AnyFork, BaseNode, BranchError, End, Join, is_fork
 from .problems import Problem, problems_in
 from .reading import Reader
@@ -132,7 +133,7 @@ class Codec:
             DecodeError: a row does not fit the code.
         """
         reader = self._reader(run_id, steps)
-        values, ledger, _ = self._state(reader, self._folded(run_id, Fold(), _by_branch(steps).get(ROOT, ())), state)
+        values, ledger, _ = self._state(reader, folded(run_id, Fold(), _by_branch(steps).get(ROOT, ())), state)
         reader.check()
         return values, Ledger(self, lists=ledger.lists)
 
@@ -144,7 +145,7 @@ class Codec:
         self, reader: Reader, steps: Sequence[StepRecord], state: bytes, branches: Sequence[BranchRecord]
     ) -> Restored:
         rows = _by_branch(steps)
-        fold = self._folded(reader.run_id, Fold(), rows.get(ROOT, ()))
+        fold = folded(reader.run_id, Fold(), rows.get(ROOT, ()))
         values, ledger, intact = self._state(reader, fold, state)
         if fold.to == FORK:
             stood = {branch.branch: branch for branch in branches}
@@ -167,7 +168,7 @@ class Codec:
             branch = branch_path(path, seq, position)
             at = stood.get(branch) or BranchRecord(branch=branch, node=node)
             own = rows.get(branch, ())
-            fold = self._folded(reader.run_id, before.branch(position, node), own)
+            fold = folded(reader.run_id, before.branch(position, node), own)
             inner = replace(reader, step=at.seq - 1)
             match at.node:
                 case str() if at.node in (JOIN, FAILED):
@@ -189,14 +190,6 @@ class Codec:
             return error
         adapter = self.joins.get(self.upgrades.of_node(node, {})[0], adapter_for(Any))
         return Join(reader.joined(fold, adapter, branch))
-
-    def _folded(self, run_id: str, fold: Fold, steps: Iterable[StepRecord]) -> Fold:
-        for step in steps:
-            try:
-                fold.add(step.body)
-            except (ValueError, KeyError, IndexError, TypeError) as error:
-                raise DecodeError(run_id, step.seq, "the body", str(error)) from error
-        return fold
 
     def _state(self, reader: Reader, fold: Fold, state: bytes) -> tuple[Any, Ledger, Mapping[str, AppendedList[Any]]]:
         """The state, what of it is stored, and the lists that are as they were stored."""

@@ -7,14 +7,16 @@ way the rows of a run are those of its origin below `n`, then its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 
 from pydantic_core import from_json, to_json
 
-from agentgraph.exceptions import UserError
+from agentgraph.exceptions import DecodeError, UserError
 
+from .body import Fold
 from .checks import END, FORK
+from .frontier import branch_path
 from .lifecycle import Status
 from .store import OPENING, ROOT, BranchRecord, JournalKind, NewRun, RunReader, RunRecord, StepRecord, Store
 
@@ -117,12 +119,47 @@ async def fork(
             origin=(record.run_id, at),
             named=True,
             calls=[row for row in calls if row.seq == stood.get(row.branch) and row.kind in finished],
-            branches=branches or (_joined(rows, at - 1) if pending == FORK else ()),
+            branches=branches or (_left(record, rows, at - 1) if pending == FORK else ()),
         )
     )
 
 
-def _joined(rows: Iterable[StepRecord], fork: int) -> list[BranchRecord]:
-    """The branches of a fork of the root that are over, as they stood when the last one was."""
-    ends = {row.branch: row for row in rows if row.branch.startswith(f"{fork}:") and "/" not in row.branch}
-    return [BranchRecord(branch=row.branch, seq=row.seq + 1, node=row.outcome) for row in ends.values()]
+def folded(run_id: str, fold: Fold, steps: Iterable[StepRecord]) -> Fold:
+    """What the bodies of these steps add to `fold`.
+
+    Raises:
+        DecodeError: one of them cannot be read.
+    """
+    for step in steps:
+        try:
+            fold.add(step.body)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise DecodeError(run_id, step.seq, "the body", str(error)) from error
+    return fold
+
+
+def _left(record: RunRecord, rows: Iterable[StepRecord], seq: int) -> list[BranchRecord]:
+    """The branches of the fork to which the root's step `seq` led, as they stood when the run went on behind it."""
+    of: dict[str, list[StepRecord]] = {}
+    for row in rows:
+        of.setdefault(row.branch, []).append(row)
+    fold = folded(record.run_id, Fold(), of[ROOT])
+    return [*_opened(record.run_id, of, (ROOT, seq, fold))]
+
+
+def _opened(
+    run_id: str, rows: Mapping[str, Sequence[StepRecord]], fork: tuple[str, int, Fold]
+) -> Iterator[BranchRecord]:
+    path, seq, before = fork
+    for position, node in enumerate(from_json(before.fields["fork"])["nodes"]):
+        branch, state = branch_path(path, seq, position), dict[str, object]()
+        own = rows.get(branch, ())
+        if not own:
+            yield BranchRecord(branch=branch, node=node)
+            continue
+        for row in own:
+            state |= from_json(row.state) if row.state else {}
+        newest = own[-1]
+        yield BranchRecord(branch=branch, seq=newest.seq + 1, node=newest.outcome, state=to_json(state))
+        if newest.outcome == FORK:
+            yield from _opened(run_id, rows, (branch, newest.seq, folded(run_id, before.branch(position, node), own)))

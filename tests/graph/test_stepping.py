@@ -23,6 +23,7 @@ from agentgraph.graph import (
     Scheduler,
     Status,
     Store,
+    fork,
 )
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.samples import HandClock
@@ -205,6 +206,23 @@ class TestInsideAFork:
             assert (record.status, record.epoch, len(naps)) == (Status.WAITING, 6, 4)
             assert caught.value.wake_at is not None
             assert record.wake_at == pytest.approx(caught.value.wake_at.timestamp())
+
+    async def test_branches_that_were_given_up_go_on_in_a_run_forked_off_where_they_stood(
+        self, memory: MemoryStore
+    ) -> None:
+        inner: Program = [adding(2), forking([[adding(3)], [adding(4), adding(5)]], None, "raise"), adding(6)]
+        program: Program = [forking([[adding(1)], inner], None, "raise"), adding(7)]
+        await started(program, memory)
+        for step in range(1, 13):
+            await graph.step("r", store=memory, deps=Outside())
+            await fork(memory, await memory.load("r"), f"given up {step}")
+            async with graph.iter(resume=f"given up {step}", deps=Outside(), store=memory) as run:
+                assert run.ctx.seq == 1  # at the fork
+                await run.next(Top([]))
+            await fork(memory, await memory.load(f"given up {step}"), f"r{step}", 1)
+            assert await memory.branches(f"r{step}") == await memory.branches("r")
+            result = await graph.run(resume=f"r{step}", deps=Outside(), store=memory)
+            assert result.output == expected(program)
 
     async def test_a_failure_fails_the_run_and_the_branch_is_tried_again(self, memory: MemoryStore) -> None:
         program: Program = [forking([[failing("1")], [adding(3)]], None, "raise")]
