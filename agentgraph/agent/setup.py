@@ -24,6 +24,7 @@ from agentgraph.graph import (
     Status,
     Store,
     absolute_deadline,
+    once_free,
 )
 from agentgraph.messages import ModelMessage, UserContent
 from agentgraph.model import Model
@@ -232,13 +233,13 @@ class RunSetup(Generic[ResultT]):
     async def _open_child(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         scope, run_id, options = as_child(ask.options, ask.given)
         child = replace(ask, options={**options, "run_id": run_id})
-        return await self._begin_or_resume(scope.store, run_id, child)
+        return await once_free(partial(self._begin_or_resume, scope.store, run_id, child))
 
     async def _open_step(self, ask: Ask, place: Place) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         step = replace(ask, options=as_step(place, ask.options, ask.given))
         if place.store is None:  # neither run is found again
             return await self._begin(MemoryStore(keep=0), step)
-        return await self._begin_or_resume(place.store, place.run_id, step)
+        return await once_free(partial(self._begin_or_resume, place.store, place.run_id, step))
 
     async def _begin_or_resume(
         self, store: Store, run_id: str, child: Ask

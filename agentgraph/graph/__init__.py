@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .appended import Appended
-from .below import Place, RunsBelow, cancel_tree, check_asked, find_child
+from .below import Place, RunsBelow, cancel_tree, check_asked, find_child, once_free
 from .context import GraphRunContext
 from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
@@ -119,6 +119,7 @@ __all__ = [
     "follow",
     "fork",
     "lineage",
+    "once_free",
     "open_questions",
     "run_picture",
     "stage",

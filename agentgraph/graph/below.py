@@ -7,22 +7,29 @@ digest, so that no child is taken for one that was asked something else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol, TypeVar
 
+import anyio
+
 from agentgraph.clock import Clock
-from agentgraph.exceptions import GraphRuntimeError, RunNotFound, RunNotResumable
+from agentgraph.exceptions import GraphRuntimeError, RunBusy, RunNotFound, RunNotResumable
 
 from .events import Observer
 from .journal import Journal
 from .lifecycle import Status
 from .store import RunFilter, RunReader, RunRecord, Store
 
-__all__ = ["Place", "RunsBelow", "cancel_tree", "check_asked", "child_key", "find_child"]
+__all__ = ["Place", "RunsBelow", "cancel_tree", "check_asked", "child_key", "find_child", "once_free"]
 
 StartT_contra = TypeVar("StartT_contra", contravariant=True)
 OutcomeT_co = TypeVar("OutcomeT_co", covariant=True)
+T = TypeVar("T")
+
+_LOOKS = 0.1
+"""Seconds after which a child that another owner has is asked for again, and by which a lease's end may be missed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +86,28 @@ async def find_child(store: RunReader, run_id: str) -> RunRecord | None:
         return await store.load(run_id)
     except RunNotFound:
         return None
+
+
+async def once_free(take: Callable[[], Awaitable[T]]) -> T:
+    """Take a child over as soon as it can be had: by `take`, which is called again until then.
+
+    Its owner has lost the run above it, for that was taken over. But the child was begun later, so its lease may be
+    over later; or its owner lives, and is about to find out.
+
+    Raises:
+        RunBusy: its owner has it longer than its lease was at first.
+        Exception: what `take` raises.
+    """
+    until = inf
+    while True:
+        try:
+            return await take()
+        except RunBusy as busy:
+            now = anyio.current_time()
+            if now >= until:
+                raise
+            until = min(until, now + busy.seconds + _LOOKS)
+            await anyio.sleep(min(_LOOKS, busy.seconds + _LOOKS / 10))
 
 
 def check_asked(run_id: str, before: str | None, now: str) -> None:

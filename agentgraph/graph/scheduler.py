@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -18,7 +19,7 @@ from agentgraph.concurrency import called_in_loop
 from agentgraph.exceptions import RunNotResumable
 
 from .attempts import retries
-from .below import Place, check_asked, find_child
+from .below import Place, check_asked, find_child, once_free
 from .blueprint import Blueprint
 from .codec import Codec
 from .context import GraphRunContext
@@ -151,12 +152,23 @@ class Scheduler:
             return await self.begin(graph, node, ctx, info)
         graph.check_start(node)
         graph.check_state(ctx[0])
-        asked = _digest(graph.codec, node, ctx[0])
-        record = await find_child(self.store, place.run_id)
+        digest = _digest(graph.codec, node, ctx[0])
+        return await once_free(partial(self._begin_or_resume, graph, node, ctx, (info, digest)))
+
+    async def _begin_or_resume(
+        self,
+        graph: Blueprint[StateT, DepsT, ResultT],
+        node: BaseNode[StateT, DepsT, ResultT],
+        ctx: tuple[StateT, DepsT],
+        child: tuple[RunInfo, str],
+    ) -> Execution[StateT, DepsT, ResultT]:
+        assert self.store is not None  # else nothing is found again
+        info, asked = child
+        record = await find_child(self.store, info.run_id)
         if record is None:
             return await self.begin(graph, node, ctx, replace(info, options=to_json({"asked": asked})))
         record.check_readable()
-        check_asked(place.run_id, from_json(record.options).get("asked"), asked)
+        check_asked(info.run_id, from_json(record.options).get("asked"), asked)
         return await self.resume(graph, record, ctx[1])
 
     async def _opened(self, execution: Execution[StateT, DepsT, ResultT]) -> Execution[StateT, DepsT, ResultT]:
