@@ -333,23 +333,6 @@ async def test_a_run_is_forked_off_amidst_its_branches(store: Store) -> None:
     assert (await graph.run(resume="again", store=store)).output == DONE[:2]
 
 
-async def test_a_run_that_goes_on_is_forked_off_where_it_was_seen(store: Store) -> None:
-    async with graph.iter(Split(2), state=Desk(), store=store, run_id="r"):
-        seen = {"before": await store.load("r")}
-    await graph.step("r", store=store)
-    seen["amidst"] = await store.load("r")
-
-    async def fork_off(ctx: Ctx, number: int) -> None:
-        for run_id, record in seen.items():
-            await fork(store, record, f"{run_id} {number}")
-
-    async with graph.iter(resume="r", deps=fork_off, store=store) as run:
-        assert await run.next() == Collect([2, 13])
-        await run.next(Fork([Work(5)], join=Collect))  # other branches are open now
-    for run_id in ("before 0", "before 5", "amidst 0", "amidst 5"):
-        assert (await graph.run(resume=run_id, store=store)).output == DONE[:2]
-
-
 async def test_a_run_is_moved_to_another_store_amidst_its_branches(store: Store) -> None:
     async def fail(ctx: Ctx, number: int) -> None:
         await ctx.once("once", str, number)

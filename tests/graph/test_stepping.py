@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from agentgraph.exceptions import RunBusy, RunNotFound, RunNotResumable, RunWaiting, UserError
 from agentgraph.graph import (
     BaseNode,
+    BranchRecord,
     End,
     Fork,
     Graph,
@@ -206,6 +207,27 @@ class TestInsideAFork:
             assert (record.status, record.epoch, len(naps)) == (Status.WAITING, 6, 4)
             assert caught.value.wake_at is not None
             assert record.wake_at == pytest.approx(caught.value.wake_at.timestamp())
+
+    @pytest.mark.parametrize("ahead", [1, 4])
+    async def test_a_run_that_goes_on_while_it_is_forked_off_is_forked_off_where_it_was_seen(self, ahead: int) -> None:
+        class GoingOn(MemoryStore):
+            ahead = 0
+
+            async def branches(self, run_id: str) -> list[BranchRecord]:
+                ahead, self.ahead = self.ahead, 0
+                for _ in range(ahead):
+                    await graph.step("r", store=self, deps=Outside())
+                return await super().branches(run_id)
+
+        program: Program = [forking([[], []], None, "raise"), forking([[], []], None, "raise")]
+        store = GoingOn()
+        await started(program, store)
+        for run_id in ("f0", "f1", "f2"):
+            store.ahead = ahead
+            made = await fork(store, await store.load("r"), run_id)
+            assert all(each.branch.startswith(f"{made.seq - 1}:") for each in await store.branches(run_id))
+            result = await graph.run(resume=run_id, store=store, deps=Outside())
+            assert result.output == expected(program)
 
     async def test_branches_that_were_given_up_go_on_in_a_run_forked_off_where_they_stood(
         self, memory: MemoryStore
