@@ -202,7 +202,7 @@ class Follower(Generic[EventT]):
             self._at = Position(run.seq)
         node = await self._joining(run) if run.pending == FORK else run.pending
         if node is not None and node != END:
-            self._tell_pending(run, node, [each for each in told if each.seq == run.seq])
+            self._tell_pending(run, node, await self._begun(run, [each for each in told if each.seq == run.seq]))
             await self._tell_calls(run)
         if run.status not in _GOES_ON and run.status is not self._at.ended:
             self._tell(RunEnded(run_id, run.status, run.error), replace(self._at, ended=run.status))
@@ -232,7 +232,14 @@ class Follower(Generic[EventT]):
 
     def _tell_pending(self, run: RunRecord, node: str, told: Sequence[EventRecord]) -> None:
         begun = run.attempt if run.status is not Status.PENDING else 0
-        self._tell_attempts(node, begun, [each for each in told if each.attempt <= run.attempt])
+        self._tell_attempts(node, begun, told)
+
+    async def _begun(self, run: RunRecord, told: Sequence[EventRecord]) -> Sequence[EventRecord]:
+        """What was told of the pending step up to the claim that the run shows: a node may try again within one."""
+        if all(each.attempt <= run.attempt for each in told):
+            return told
+        now = await self._store.load(self._run_id)
+        return told if now.epoch == run.epoch else [each for each in told if each.attempt <= run.attempt]
 
     def _tell_attempts(self, node: str, last: int, told: Sequence[EventRecord]) -> None:
         """The attempts of a step from the position on: those that told something, and the `last`, if it has begun."""

@@ -18,7 +18,9 @@ from agentgraph.graph import (
     Graph,
     GraphRunContext,
     Join,
+    RetryPolicy,
     RunEnded,
+    Scheduler,
     Status,
     StepEnded,
     StepRecord,
@@ -28,7 +30,7 @@ from agentgraph.graph import (
     fork,
     open_questions,
 )
-from agentgraph.stores.samples import told
+from agentgraph.stores.samples import HandClock, told
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +103,42 @@ async def test_each_attempt_begins_anew() -> None:
     rest = await heard(store, events[-1].offset)
     assert rest[:3] == [StepStarted("r", 0, 2, "Work"), Emitted("r", 0, "second"), StepEnded("r", 0, "Work", "Rest")]
     assert await heard(store) == [each.event for each in events[:2]] + rest
+
+
+async def test_attempts_of_a_node_that_tries_again_are_told_before_its_step_ends() -> None:
+    @dataclass
+    class Try(BaseNode[None, None, str]):
+        retry = RetryPolicy(attempts=2)
+
+        async def run(self, ctx: GraphRunContext) -> End[str]:
+            ctx.emit("tried")
+            raise ValueError("broken")
+
+    store, trying = MemoryStore(), Graph(nodes=[Try], name="trying")
+    with pytest.raises(ValueError, match="broken"):
+        await trying.run(Try(), scheduler=Scheduler(store, HandClock()), run_id="r")
+    assert await heard(store) == [
+        StepStarted("r", 0, 1, "Try"),
+        Emitted("r", 0, "tried"),
+        StepStarted("r", 0, 2, "Try"),
+        Emitted("r", 0, "tried"),
+        RunEnded("r", Status.FAILED, "ValueError: broken"),
+    ]
+
+
+async def test_what_another_claim_tells_meanwhile_is_told_with_its_run() -> None:
+    class Claimed(MemoryStore):
+        async def events(self, run_id: str, since: tuple[int, int, int] = (-1, 0, 0)) -> list[EventRecord]:
+            if (await self.load("r")).status is Status.FAILED:
+                run = await self.claim("r")
+                self.tell("r", run.epoch, replace(told(0, 0), attempt=run.attempt))
+            return await super().events(run_id, since)
+
+    store = Claimed()
+    with pytest.raises(ValueError, match="broken"):
+        await work.run(Work(), deps=[ValueError("broken")], store=store, run_id="r")
+    first = await heard(store)
+    assert first == [StepStarted("r", 0, 1, "Work"), RunEnded("r", Status.FAILED, "ValueError: broken")]
 
 
 async def test_text_of_an_earlier_attempt_and_text_after_a_gap_are_not_told() -> None:
