@@ -127,6 +127,8 @@ class Recorder:
     usage: bytes = b"{}"
     held: bool = True
     """Whether the claim still stands, as far as is known here."""
+    counted: bool = False
+    """Whether this claim counted a lost process."""
 
     async def commit(
         self, turn: Turn, state: Any, *, journaled: bool, told: bool = False, status: Status | None = None
@@ -208,7 +210,7 @@ class Recorder:
             run_id=self.record.run_id,
             epoch=self.record.epoch,
             event=Event.WAIT,
-            journal=[row for journal in journals for row in journal.held()],
+            journal=[*(row for journal in journals for row in journal.held()), *self._none_lost()],
             questions=questions,
             wake_at=None if wake_at is None else wake_at.timestamp(),
         )
@@ -274,11 +276,18 @@ class Recorder:
         noted = next((row for row in calls if row.kind is JournalKind.NOTED and row.key == _LOST), None)
         progress = str(await _steps_inside(self.store, self.record))
         lost = 1 + (0 if noted is None or noted.digest != progress else int(noted.value))
-        row = JournalRecord(
-            seq=self.record.seq, branch=ROOT, key=_LOST, kind=JournalKind.NOTED, digest=progress, value=to_json(lost)
-        )
+        row, self.counted = self._losses(lost, progress), True
         await shielded(self.write_journal(row))
         return lost, [*(each for each in calls if each is not noted), row]
+
+    def _none_lost(self) -> list[JournalRecord]:
+        """Begins the count anew: who was taken for lost may have come to a wait, as this process has, after a look."""
+        return [self._losses(0, "")] if self.counted else []
+
+    def _losses(self, count: int, progress: str) -> JournalRecord:
+        return JournalRecord(
+            seq=self.record.seq, branch=ROOT, key=_LOST, kind=JournalKind.NOTED, digest=progress, value=to_json(count)
+        )
 
     def tell(self, event: EventRecord) -> None:
         """Have an event of the pending step written, some time soon."""

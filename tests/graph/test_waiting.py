@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,7 +12,8 @@ from anyio.lowlevel import checkpoint
 from pydantic import ValidationError
 
 from agentgraph.exceptions import GraphRuntimeError, RunCancelled, RunWaiting, StoreError, UserError
-from agentgraph.graph import Appended, BaseNode, End, Graph, GraphRunContext, Once, Question, Status, Store
+from agentgraph.graph import Appended, BaseNode, End, Graph, GraphRunContext, Once, Question, RunRecord, Status, Store
+from agentgraph.graph.recorder import MAX_ATTEMPTS
 from agentgraph.stores import MemoryStore
 from tests.graph.mortal import Drowsy
 from tests.graph.samples import Line
@@ -331,3 +332,16 @@ async def test_a_run_that_is_kept_nowhere_ends_with_what_it_waits_for() -> None:
     with pytest.raises(RunWaiting) as caught:
         await graph.run(Work(), state=Notes(), deps=do)
     assert caught.value.run_id == "inner"
+
+
+async def test_a_run_that_goes_to_sleep_while_others_look_at_it_has_lost_no_process() -> None:
+    class Late(MemoryStore):
+        async def load(self, run_id: str) -> RunRecord:
+            return replace(await super().load(run_id), status=Status.RUNNING)
+
+    late = Late()
+    await begin(late, how_many)
+    for _ in range(2 * MAX_ATTEMPTS):
+        assert await again(late, how_many)
+    await late.answer("r", "count", 4)
+    assert await end(late, how_many) == "8"
