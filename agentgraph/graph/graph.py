@@ -25,7 +25,7 @@ from .editing import Change, edit
 from .events import Observer
 from .execution import Execution
 from .interruption import absolute_deadline, dump_deadline, load_deadline
-from .lineage import lineage
+from .lineage import as_it_stood
 from .node import BaseNode, End
 from .options import GraphRunOptions
 from .picture import Picture
@@ -206,12 +206,12 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         if mistaken is not None:
             return [Problem(mistaken)]
         try:
-            rows = await lineage(where, record)
+            rows, branches = await as_it_stood(where, record, record.seq)
         except RunNotFound as error:
             return [Problem(error.message)]
         except DecodeError as error:
             return problems_in(error)
-        return self.codec.problems(run_id, rows, record.state, await where.branches(run_id))
+        return self.codec.problems(run_id, rows, record.state, branches)
 
     def to_networkx(self) -> networkx.DiGraph[str]:
         """The graph as networkx sees it: node ids, and `End`; edges carry `label`."""

@@ -20,7 +20,7 @@ from .frontier import branch_path
 from .lifecycle import Status
 from .store import OPENING, ROOT, BranchRecord, JournalKind, NewRun, RunReader, RunRecord, StepRecord, Store
 
-__all__ = ["committed_before", "fork", "lineage"]
+__all__ = ["as_it_stood", "committed_before", "folded", "fork", "lineage"]
 
 
 async def lineage(store: RunReader, record: RunRecord, at: Mapping[str, int] | None = None) -> list[StepRecord]:
@@ -73,6 +73,22 @@ def _limit(branch: str, at: Mapping[str, int]) -> float:
     return inf if _limit(above, at) > int(last.partition(":")[0]) else 0
 
 
+async def as_it_stood(store: RunReader, record: RunRecord, at: int) -> tuple[list[StepRecord], Sequence[BranchRecord]]:
+    """All rows of a run as it stood before the root's step `at`, and its branches; it may go on meanwhile.
+
+    Raises:
+        RunNotFound: a run that it goes on from is gone.
+        DecodeError, StoreError: it cannot be read.
+    """
+    region = f"{at - 1}:"  # another one, perhaps, if the run goes on meanwhile
+    stand = await store.branches(record.run_id) if at == record.seq else []
+    branches = [branch for branch in stand if branch.branch.startswith(region)]
+    rows = await lineage(store, record, {ROOT: at, **{branch.branch: branch.seq for branch in branches}})
+    newest = [row for row in rows if row.branch == ROOT][-1:]
+    left = not branches and any(row.outcome == FORK for row in newest)
+    return rows, _left(record, rows, at - 1) if left else branches
+
+
 async def fork(
     store: Store, record: RunRecord, run_id: str, step: int | None = None, conversation: str | None = None
 ) -> RunRecord:
@@ -92,11 +108,8 @@ async def fork(
     at = record.seq if step is None else step
     if not 0 <= at <= record.seq:
         raise UserError(f"run {record.run_id!r} has no step {at} to fork at; its steps are 0 to {record.seq}")
-    region = f"{at - 1}:"  # another one, perhaps, if the run goes on meanwhile
-    stands = await store.branches(record.run_id) if at == record.seq else []
-    branches = [branch for branch in stands if branch.branch.startswith(region)]
+    rows, branches = await as_it_stood(store, record, at)
     stood = {ROOT: at, **{branch.branch: branch.seq for branch in branches}}
-    rows = await lineage(store, record, stood)
     state: dict[str, object] = {}
     usage, pending = b"{}", ""
     for row in rows:
@@ -119,7 +132,7 @@ async def fork(
             origin=(record.run_id, at),
             named=True,
             calls=[row for row in calls if row.seq == stood.get(row.branch) and row.kind in finished],
-            branches=branches or (_left(record, rows, at - 1) if pending == FORK else ()),
+            branches=branches,
         )
     )
 

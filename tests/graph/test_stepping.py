@@ -122,6 +122,18 @@ class TestOneStep:
             await tally.step("r", store=MemoryStore(), scheduler=Scheduler())
 
 
+class GoingOn(MemoryStore):
+    """Takes steps of the run right before its branches are read."""
+
+    ahead = 0
+
+    async def branches(self, run_id: str) -> list[BranchRecord]:
+        ahead, self.ahead = self.ahead, 0
+        for _ in range(ahead):
+            await graph.step("r", store=self, deps=Outside())
+        return await super().branches(run_id)
+
+
 class TestInsideAFork:
     async def test_one_branch_takes_one_turn_the_one_that_has_taken_the_fewest(self, memory: MemoryStore) -> None:
         await started([forking([[adding(1), adding(2)], [adding(3)], []], None, "raise")], memory)
@@ -210,15 +222,6 @@ class TestInsideAFork:
 
     @pytest.mark.parametrize("ahead", [1, 4])
     async def test_a_run_that_goes_on_while_it_is_forked_off_is_forked_off_where_it_was_seen(self, ahead: int) -> None:
-        class GoingOn(MemoryStore):
-            ahead = 0
-
-            async def branches(self, run_id: str) -> list[BranchRecord]:
-                ahead, self.ahead = self.ahead, 0
-                for _ in range(ahead):
-                    await graph.step("r", store=self, deps=Outside())
-                return await super().branches(run_id)
-
         program: Program = [forking([[], []], None, "raise"), forking([[], []], None, "raise")]
         store = GoingOn()
         await started(program, store)
@@ -228,6 +231,17 @@ class TestInsideAFork:
             assert all(each.branch.startswith(f"{made.seq - 1}:") for each in await store.branches(run_id))
             result = await graph.run(resume=run_id, store=store, deps=Outside())
             assert result.output == expected(program)
+
+    @pytest.mark.parametrize("ahead", [1, 3, 5])
+    async def test_a_run_that_goes_on_while_it_is_looked_at_can_be_resumed(self, ahead: int) -> None:
+        program: Program = [forking([[], []], None, "raise"), forking([[], []], None, "raise"), adding(1)]
+        for before in range(6):
+            store = GoingOn()
+            await started(program, store)
+            for _ in range(before):
+                await graph.step("r", store=store, deps=Outside())
+            store.ahead = ahead
+            assert await graph.can_resume("r", store=store) == []
 
     async def test_branches_that_were_given_up_go_on_in_a_run_forked_off_where_they_stood(
         self, memory: MemoryStore
