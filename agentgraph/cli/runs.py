@@ -49,9 +49,12 @@ def runs(
 
 
 def tokens(run: RunRecord) -> int:
-    """How many the run has used."""
-    counters: dict[str, int] = from_json(run.usage)
-    return counters.get("total_tokens", 0)
+    """How many the run has used; none of a run whose row is damaged, which hides no other one."""
+    try:
+        counters: dict[str, int] = from_json(run.usage)
+        return counters.get("total_tokens", 0)
+    except (ValueError, AttributeError):
+        return 0
 
 
 async def _list(where: str, which: RunFilter) -> Sequence[RunRecord]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +31,15 @@ def test_runs_are_listed_the_newest_first(cli: CommandLine, tmp_path: Path) -> N
     assert ids(done.out) == ["three", "two", "one"]
     row = next(line.split() for line in done.out.splitlines() if line.split()[:1] == ["one"])
     assert row[:4] == ["one", "succeeded", "first", "3"]
+
+
+@pytest.mark.parametrize("usage", [b"", b"[]"])
+def test_a_damaged_row_hides_no_other(cli: CommandLine, tmp_path: Path, usage: bytes) -> None:
+    store = store_with_runs(tmp_path / "a.db")
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE runs SET usage = ? WHERE run_id = 'two'", (usage,))
+    assert ids(cli("runs", "--store", store).out) == ["three", "two", "one"]
+    assert cli("show", "two", "--store", store).code == 0
 
 
 def test_the_environment_names_the_store(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
