@@ -8,6 +8,7 @@ tables in `sqlite_schema.py`.
 from __future__ import annotations
 
 import os
+import sqlite3
 import weakref
 from collections.abc import Sequence
 from functools import partial
@@ -95,8 +96,8 @@ class SQLiteStore(FileReads):
         self._writer = GroupWriter[AnyApply](FileMedium(file, leases, clock), leases, clock.monotonic)
         self._told = Told(partial(_submit, self._writer, self._writes))
         super().__init__(file.path, Readers(file.connect_to_read), self._writer.watchers, self._writer.check_open)
-        # At the interpreter's end too. It holds the writer, never the store; the thread holds neither of both.
-        weakref.finalize(self, self._writer.close, _PATIENCE)
+        # At the interpreter's end too. It holds what is to be closed, never the store; the thread holds neither.
+        weakref.finalize(self, _close, self._writer, self._readers)
 
     @property
     def closed(self) -> bool:
@@ -172,3 +173,9 @@ def _submit(
     item = Item[AnyApply, None](apply, run_id)
     item.relaxed = True
     writer.submit(item)
+
+
+def _close(writer: GroupWriter[AnyApply], readers: Readers[sqlite3.Connection]) -> None:
+    if not writer.closed:  # as it is in a process that was forked from the one that opened it
+        writer.close(_PATIENCE)
+        readers.close()
