@@ -128,7 +128,7 @@ class Recorder:
     held: bool = True
     """Whether the claim still stands, as far as is known here."""
     counted: bool = False
-    """Whether this claim counted a lost process."""
+    """Whether this claim counted a lost process, over the step that is still pending."""
 
     async def commit(
         self, turn: Turn, state: Any, *, journaled: bool, told: bool = False, status: Status | None = None
@@ -165,7 +165,7 @@ class Recorder:
             raise
         self.held = became is Status.RUNNING or turn.branch != ROOT
         ledger.stored()
-        self.usage = usage
+        self.usage, self.counted = usage, self.counted and turn.branch != ROOT
         return became
 
     async def settle(

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from agentgraph.exceptions import DecodeError, RunBusy, RunCancelled, RunFenced, RunNotFound, RunNotResumable
+from agentgraph.exceptions import (
+    DecodeError,
+    RunBusy,
+    RunCancelled,
+    RunFenced,
+    RunNotFound,
+    RunNotResumable,
+    RunWaiting,
+)
 from agentgraph.graph import (
     BaseNode,
     End,
@@ -102,6 +110,27 @@ async def test_only_attempts_that_lost_their_process_count(memory: MemoryStore) 
         await memory.aclose()
     with pytest.raises(RunNotResumable, match="has lost its process 5 times"):
         await tally.run(resume="r", store=memory)
+
+
+@dataclass
+class Before(BaseNode[None, None, str]):
+    async def run(self, ctx: GraphRunContext) -> Asking:
+        return Asking()
+
+
+@dataclass
+class Asking(BaseNode[None, None, str]):
+    async def run(self, ctx: GraphRunContext) -> End[str]:
+        return End(str(await ctx.wait_for("sure")))
+
+
+async def test_a_run_that_waits_at_a_later_step_keeps_no_count_of_the_one_that_was_lost(memory: MemoryStore) -> None:
+    graph = Graph(nodes=(Before, Asking), name="asking")
+    await Scheduler(memory).begin(graph, Before(), (None, None), RunInfo(run_id="r", named=True))
+    await memory.aclose()
+    with pytest.raises(RunWaiting):
+        await graph.run(resume="r", store=memory)
+    assert [(row.seq, row.key) for row in await memory.calls("r")] == [(1, "sure")]
 
 
 async def test_a_fork_begins_to_count_anew(memory: MemoryStore) -> None:
