@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import anyio
 
 from agentgraph.clock import Clock
-from agentgraph.exceptions import GraphRuntimeError, RunBusy, RunNotFound, RunNotResumable
+from agentgraph.exceptions import GraphRuntimeError, RunBusy, RunExists, RunNotFound, RunNotResumable
 
 from .events import Observer
 from .journal import Journal
@@ -102,6 +102,8 @@ async def once_free(take: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await take()
+        except RunExists:
+            continue  # the former owner has begun it since it was looked for: it is there now
         except RunBusy as busy:
             now = anyio.current_time()
             if now >= until:

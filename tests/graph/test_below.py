@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import anyio
 import pytest
 
-from agentgraph.exceptions import GraphRuntimeError, RunCancelled, RunNotResumable, RunWaiting, UserError
+from agentgraph.exceptions import GraphRuntimeError, RunCancelled, RunExists, RunNotResumable, RunWaiting, UserError
 from agentgraph.graph import (
     Appended,
     BaseNode,
@@ -18,16 +18,20 @@ from agentgraph.graph import (
     Graph,
     GraphRunContext,
     Join,
+    NewRun,
     Question,
     RetryPolicy,
     RunEnded,
     RunEvent,
     RunFilter,
+    RunRecord,
     Scheduler,
+    Settlement,
     Status,
     Store,
     cancel_tree,
 )
+from agentgraph.graph.lifecycle import Event
 from agentgraph.graph.recorder import MAX_ATTEMPTS
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.samples import HandClock
@@ -156,6 +160,23 @@ async def test_a_child_that_fails_fails_its_parent_and_both_go_on(store: Store) 
     done = await both.run(resume="r", deps=made, store=store)
     assert (done.output, done.state.lines) == ("a a, fail fail", [Line("begun")])
     assert made == ["a 0", "a 1", "fail 0", "fail 1"]
+
+
+async def test_a_child_that_the_former_owner_begins_at_the_same_time_is_gone_on_with() -> None:
+    class Beaten(MemoryStore):
+        async def create(self, run: NewRun) -> RunRecord:
+            made = await super().create(run)
+            if run.parent is not None and not overtaken:
+                overtaken.append(run.run_id)
+                await self.settle(Settlement(run_id=run.run_id, epoch=made.epoch, event=Event.RELEASE))
+                raise RunExists(run.run_id)
+            return made
+
+    overtaken: list[str] = []
+    made: list[str] = []
+    done = await both.run(Both("a", "b"), state=Outer(), deps=made, store=Beaten(), run_id="r")
+    assert (done.output, made) == ("a a, b b", ["a 0", "a 1", "b 0", "b 1"])
+    assert overtaken == [CHILDREN[0]]
 
 
 async def test_what_a_child_waits_for_is_listed_by_its_parent_and_answered_there(store: Store) -> None:
