@@ -14,7 +14,7 @@ from tests.agent.scripts import Script, agent_for, limits, scripts
 
 pytestmark = pytest.mark.anyio
 
-many = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+many = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.agent.scripts import Effects, Script, agent_for, limits, scripts
 
 pytestmark = pytest.mark.anyio
 
-many = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+many = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 accidents: st.SearchStrategy[Accident] = st.sampled_from(["killed before", "killed after", "disk full"])
 doors = st.sampled_from(sorted(DOORS))
 

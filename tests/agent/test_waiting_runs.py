@@ -38,7 +38,14 @@ asking_scripts = st.builds(
 """Scripts whose every reply calls tools, and rightly."""
 
 guards = st.sets(st.sampled_from(TOOLS), min_size=1).map(lambda tools: tuple(sorted(tools)))
-many = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+"""On each event loop."""
+plays = given(
+    script=asking_scripts | scripts,
+    guarded=guards,
+    seed=st.integers(0, 1000),
+    chosen=st.lists(doors, min_size=4, max_size=4),
+)
 
 
 def answer_to(request: ToolRequest) -> object:
@@ -98,12 +105,7 @@ async def begun_in(store: MemoryStore) -> bool:
 
 
 @many
-@given(
-    script=asking_scripts | scripts,
-    guarded=guards,
-    seed=st.integers(0, 1000),
-    chosen=st.lists(doors, min_size=4, max_size=4),
-)
+@plays
 async def test_answers_one_by_one_in_any_order_and_through_any_door(
     script: Script, guarded: Sequence[str], seed: int, chosen: list[str]
 ) -> None:
@@ -119,12 +121,7 @@ async def test_answers_one_by_one_in_any_order_and_through_any_door(
 
 
 @many
-@given(
-    script=asking_scripts | scripts,
-    guarded=guards,
-    seed=st.integers(0, 1000),
-    chosen=st.lists(doors, min_size=4, max_size=4),
-)
+@plays
 async def test_runs_killed_and_answered_at_random_moments(
     script: Script, guarded: Sequence[str], seed: int, chosen: list[str]
 ) -> None:

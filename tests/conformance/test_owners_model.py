@@ -216,8 +216,8 @@ class InMemory(TwoOwners):
 
 
 TestTwoOwners = TwoOwners.TestCase
-TestTwoOwners.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestTwoOwners.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 TestInDatabase = InDatabase.TestCase
-TestInDatabase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestInDatabase.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)
 TestInMemory = InMemory.TestCase
-TestInMemory.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestInMemory.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

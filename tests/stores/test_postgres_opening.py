@@ -99,7 +99,7 @@ assert anyio.run(store.list) == []
 
 
 def test_a_forked_process_must_open_its_own(place: DatabasePlace) -> None:
-    forking = [sys.executable, "-c", FORKING, place.server, place.schema]
+    forking = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING, place.server, place.schema]
     done = subprocess.run(forking, cwd=REPOSITORY, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
