@@ -31,6 +31,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks."""
 
+    __slots__ = ()
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 

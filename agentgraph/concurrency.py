@@ -172,13 +172,20 @@ class ThreadWaiter(Generic[T]):
 
 def called_in_loop(function: Callable[P, None]) -> Callable[P, None]:
     """`function` for other threads: called soon in the event loop that runs here, and not if that has ended by then."""
-    call_soon = _call_soon()
+    return _InLoop(_call_soon(), function)
 
-    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+
+class _InLoop(Generic[P]):
+    """No closure: every run that is under way holds one."""
+
+    __slots__ = ("_call_soon", "_function")
+
+    def __init__(self, call_soon: _CallSoon, function: Callable[P, None]) -> None:
+        self._call_soon, self._function = call_soon, function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
         with suppress(RuntimeError):  # asyncio's and trio's way to say that the loop has ended
-            call_soon(partial(function, *args, **kwargs))
-
-    return call
+            self._call_soon(partial(self._function, *args, **kwargs))
 
 
 _CallSoon = Callable[[Callable[[], None]], object]

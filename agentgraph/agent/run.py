@@ -30,6 +30,8 @@ AgentNode: TypeAlias = BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
 class AgentRun(Generic[DepsT, ResultT]):
     """One run of an agent: iterate over its nodes, or hand each to `next`."""
 
+    __slots__ = ("_capture", "_run")
+
     def __init__(self, run: GraphRun[AgentState, RunConfig[DepsT], FinalResult[ResultT]]) -> None:
         self._run = run
         self._capture = claim_capture()

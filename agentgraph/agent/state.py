@@ -17,7 +17,7 @@ __all__ = ["AgentState", "FinalResult", "counters"]
 ResultT = TypeVar("ResultT", default=str, covariant=True)
 
 
-@dataclass
+@dataclass(slots=True)
 class AgentState:
     """The state of an agent's run."""
 

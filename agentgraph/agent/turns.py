@@ -48,7 +48,7 @@ class OpenReply(Protocol):
         ...
 
 
-@dataclass
+@dataclass(slots=True)
 class Turn:
     """What a stream of a node has done of the node's turn. It lives with the node and is never stored."""
 

@@ -72,7 +72,7 @@ def child_key(journal: Journal, key: str | None) -> str:
     if chosen in journal.children:
         message = f"step {journal.seq} starts two runs under the key {chosen!r}: give each a key of its own"
         raise GraphRuntimeError(message)
-    journal.children.append(chosen)
+    journal.children += (chosen,)
     return chosen
 
 

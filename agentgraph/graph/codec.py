@@ -211,7 +211,7 @@ class Codec:
         return {name: (getattr(node, name), stored[name]) for name in known}
 
 
-@dataclass
+@dataclass(slots=True)
 class Ledger:
     """What of a live run is stored."""
 

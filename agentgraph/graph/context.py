@@ -35,7 +35,7 @@ StateT = TypeVar("StateT", default=None)
 DepsT = TypeVar("DepsT", default=None, covariant=True)
 
 
-@dataclass
+@dataclass(slots=True)
 class GraphRunContext(Generic[StateT, DepsT]):
     """The run as its nodes see it: one for the whole run, moved on by the scheduler from step to step.
 

@@ -45,7 +45,7 @@ DepsT = TypeVar("DepsT", default=None)
 ResultT = TypeVar("ResultT", default=None)
 
 
-@dataclass
+@dataclass(slots=True)
 class Execution(Generic[StateT, DepsT, ResultT]):
     """A run as this process holds it, from claim to release. Not shared between tasks."""
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 from agentgraph.exceptions import GraphRuntimeError
@@ -67,11 +68,13 @@ class _Open:
 class Frontier:
     """The open branches of a run."""
 
-    def __init__(self, seq: int, outcome: Outcome, branches: Mapping[str, Pending] | None = None) -> None:
+    __slots__ = ("_forks", "_known", "_pending", "_ready")
+
+    def __init__(self, seq: int, outcome: Outcome, branches: Mapping[str, Pending] = MappingProxyType({})) -> None:
         self._pending = {ROOT: Pending(seq, outcome)}
         self._forks: dict[str, _Open] = {}
-        self._ready: deque[str] = deque()
-        self._known = branches or {}
+        self._ready: list[str] = []
+        self._known = branches
         if is_fork(outcome):
             self._open(ROOT)
 

@@ -8,9 +8,9 @@ raises the error which says why. `Execution` ends the run by it. What comes whil
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
 from typing import assert_never
 
 from anyio import CancelScope, current_time
@@ -29,6 +29,19 @@ Deadline = datetime | float
 
 class Interruption:
     """Of one run as this process holds it. Only the run's event loop uses it."""
+
+    __slots__ = (
+        "_clock",
+        "_deadline",
+        "_error",
+        "_needed",
+        "_overdue",
+        "_reason",
+        "_run_id",
+        "_scope",
+        "_signal",
+        "break_before",
+    )
 
     def __init__(
         self,
@@ -79,23 +92,9 @@ class Interruption:
         if error is not None:
             raise error
 
-    @contextmanager
-    def covering(self, seq: int) -> Generator[None]:
+    def covering(self, seq: int) -> Covering:
         """A scope for what happens inside, unless there is one; raises what `error` says if that stopped it."""
-        self.check(seq)
-        if self.covered:
-            yield
-            return
-        with CancelScope() as scope:
-            self.hold(scope)
-            try:
-                yield
-            finally:
-                self.let_go()
-        if scope.cancelled_caught:
-            error = self.error(seq)
-            assert error is not None  # nobody else knows the scope
-            raise error
+        return Covering(self, seq)
 
     def hold(self, scope: CancelScope) -> None:
         """Let `scope` be cancelled by a signal and at the deadline; there is none before."""
@@ -138,6 +137,36 @@ class Interruption:
         if self._deadline is None or self._signal is not None:
             return False
         return self._overdue or (self._scope is not None and self._scope.cancel_called)
+
+
+class Covering:
+    """See `Interruption.covering`. No generator: every run that is under way holds one."""
+
+    __slots__ = ("_scope", "_seq", "_stop")
+
+    def __init__(self, stop: Interruption, seq: int) -> None:
+        self._stop, self._seq = stop, seq
+        self._scope: CancelScope | None = None
+
+    def __enter__(self) -> None:
+        self._stop.check(self._seq)
+        if not self._stop.covered:
+            self._scope = CancelScope()
+            self._scope.__enter__()
+            self._stop.hold(self._scope)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if self._scope is None:
+            return None
+        self._stop.let_go()
+        swallowed = bool(self._scope.__exit__(kind, error, traceback))
+        if self._scope.cancelled_caught:
+            why = self._stop.error(self._seq)
+            assert why is not None  # nobody else knows the scope
+            raise why from None
+        return swallowed
 
 
 def absolute_deadline(given: Deadline | None, clock: Clock) -> datetime | None:

@@ -69,6 +69,20 @@ class Once(Generic[T]):
 class Journal:
     """The journal of the pending step of one branch; without a writer it only runs the calls."""
 
+    __slots__ = (
+        "_answered",
+        "_held",
+        "_rows",
+        "_run_id",
+        "_values",
+        "_write",
+        "branch",
+        "children",
+        "seq",
+        "slept",
+        "written",
+    )
+
     def __init__(self, write: JournalWriter | None = None, run_id: str = "") -> None:
         self._write = write
         self._run_id = run_id
@@ -77,9 +91,9 @@ class Journal:
         self._values: dict[str, tuple[Once[Any], Any]] = {}  # what this attempt has run itself, by key
         self._held: Callable[[], JournalRecord] | None = None
         self._answered: dict[str, str] = {}  # the questions that this attempt has had answers to, with their digests
-        self.slept: set[str] = set()
+        self.slept: frozenset[str] = frozenset()
         """The keys of the timers that this attempt has waited for."""
-        self.children: list[str] = []
+        self.children: tuple[str, ...] = ()
         """Those of the runs that it has started."""
         self.written = False
 
@@ -90,10 +104,7 @@ class Journal:
             self._values = {}
         if self._answered:
             self._answered = {}
-        if self.slept:
-            self.slept = set()
-        if self.children:
-            self.children = []
+        self.slept, self.children = frozenset(), ()
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 

@@ -20,12 +20,17 @@ Piece = tuple[int, int, str]
 """Of a text in several parts: the part, where the piece begins in the whole text, and what it says."""
 
 
+_NO_STEP = (-1, 0)
+
+
 class Live:
     """Tells what happens in the step that runs; without a writer nothing is told."""
 
+    __slots__ = ("_n", "_step", "_texts_of", "_write")
+
     def __init__(self, write: EventWriter | None = None) -> None:
         self._write = write
-        self._step = (-1, 0)
+        self._step = _NO_STEP
         self._n = 0
         self._texts_of = -1
 

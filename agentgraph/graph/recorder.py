@@ -114,7 +114,7 @@ class Turn:
         )
 
 
-@dataclass
+@dataclass(slots=True)
 class Recorder:
     """The claim of this process on one run. Nobody else writes the run while it holds."""
 

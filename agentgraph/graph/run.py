@@ -46,6 +46,8 @@ class GraphRunResult(Generic[StateT, ResultT]):
 class GraphRun(Generic[StateT, DepsT, ResultT]):
     """One run of a graph, held by this process while its block is open."""
 
+    __slots__ = ("_execution", "_paused", "_started")
+
     def __init__(self, execution: Execution[StateT, DepsT, ResultT]) -> None:
         self._execution = execution
         self._started = False

@@ -33,7 +33,7 @@ DepsT = TypeVar("DepsT", default=None)
 ResultT = TypeVar("ResultT", default=None)
 
 
-@dataclass
+@dataclass(slots=True)
 class Strand(Generic[StateT, DepsT, ResultT]):
     """Not shared between tasks."""
 

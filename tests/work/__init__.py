@@ -1,0 +1,1 @@
+"""What agentgraph does in numbers of anything that can be counted, so that a regression fails without a clock."""

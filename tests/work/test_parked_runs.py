@@ -1,0 +1,138 @@
+"""What a run takes that waits for its model, beyond the task that it runs in: objects, memory, frames, tasks."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import pytest
+
+from agentgraph import Agent
+from agentgraph.messages import ModelMessage, ModelResponse, TextPart
+from agentgraph.model import Model, ModelRequestParameters
+from agentgraph.settings import ModelSettings
+from agentgraph.stores import MemoryStore
+from agentgraph.usage import Usage
+
+pytestmark = pytest.mark.anyio
+
+RUNS = 50
+
+
+@dataclass
+class Gate:
+    """Where all wait until it is opened."""
+
+    waiting: int = 0
+    depth: int = 0
+    """The frames of whoever came last."""
+    full: anyio.Event = field(default_factory=anyio.Event)
+    opened: anyio.Event = field(default_factory=anyio.Event)
+
+    async def wait(self) -> None:
+        self.waiting, self.depth = self.waiting + 1, _frames()
+        if self.waiting == RUNS:
+            self.full.set()
+        await self.opened.wait()
+
+
+class WaitingModel(Model):
+    """Answers when its gate is opened."""
+
+    gate: Gate | None = None
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> tuple[ModelResponse, Usage]:
+        if self.gate is not None:
+            await self.gate.wait()
+        return ModelResponse([TextPart("done")]), Usage()
+
+    @property
+    def model_name(self) -> str:
+        return "waiting"
+
+    @property
+    def system(self) -> str:
+        return "test"
+
+
+@dataclass(frozen=True)
+class Parked:
+    """What is there more for each of the tasks that wait."""
+
+    objects: float
+    size: float
+    tasks: float
+    depth: int
+
+
+async def parked(gate: Gate, begin: Callable[[], Awaitable[object]]) -> Parked:
+    gc.collect()
+    before, tasks = len(gc.get_objects()), len(anyio.get_running_tasks())
+    size, found = 0, (0, 0)
+    tracemalloc.start()
+    try:
+        async with anyio.create_task_group() as group:
+            for _ in range(RUNS):
+                group.start_soon(_await, begin)
+            await gate.full.wait()
+            size, _ = tracemalloc.get_traced_memory()
+            gc.collect()
+            found = len(gc.get_objects()) - before, len(anyio.get_running_tasks()) - tasks
+            gate.opened.set()
+    finally:
+        tracemalloc.stop()
+    return Parked(found[0] / RUNS, size / RUNS, found[1] / RUNS, gate.depth)
+
+
+async def more_than_a_task(agent: Agent[Any, Any], model: WaitingModel) -> Parked:
+    await agent.run("go")  # what is made once is there
+    alone = Gate()
+    task = await parked(alone, alone.wait)
+    model.gate = Gate()
+    run = await parked(model.gate, lambda: agent.run("go"))
+    model.gate = None
+    return Parked(run.objects - task.objects, run.size - task.size, run.tasks - task.tasks, run.depth - task.depth)
+
+
+async def test_a_run_that_waits_for_its_model_is_few_objects() -> None:
+    model = WaitingModel()
+    more = await more_than_a_task(Agent(model), model)
+    assert more.objects < 95
+    assert more.size < 17_500
+    assert more.tasks == 0
+    assert more.depth <= 10
+
+
+async def test_nothing_of_runs_that_ended_is_left() -> None:
+    model, store = WaitingModel(), MemoryStore()
+    agent = Agent(model, store=store)
+    for _ in range(2):
+        await agent.run("go")
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(RUNS):
+        await agent.run("go")
+    assert not await store.list()
+    gc.collect()
+    assert len(gc.get_objects()) - before < RUNS
+
+
+def _frames() -> int:
+    frame, count = inspect.currentframe(), 0
+    while frame is not None and frame.f_code is not _await.__code__:
+        frame, count = frame.f_back, count + 1
+    return count
+
+
+async def _await(begin: Callable[[], Awaitable[object]]) -> None:
+    await begin()
