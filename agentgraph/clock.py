@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 from typing import Protocol
-from uuid import uuid4
 
 import anyio
 
@@ -45,4 +45,4 @@ class SystemClock:
 
 def new_run_id() -> str:
     """A fresh id of 32 hexadecimal digits."""
-    return uuid4().hex
+    return os.urandom(16).hex()

@@ -40,9 +40,12 @@ class Usage:
     def incr(self, other: Usage, requests: int = 0) -> None:
         """Add `other` and so many `requests` to this usage, in place."""
         self.requests += other.requests + requests
-        self.request_tokens = _sum(self.request_tokens, other.request_tokens)
-        self.response_tokens = _sum(self.response_tokens, other.response_tokens)
-        self.total_tokens = _sum(self.total_tokens, other.total_tokens)
+        if other.request_tokens is not None:
+            self.request_tokens = (self.request_tokens or 0) + other.request_tokens
+        if other.response_tokens is not None:
+            self.response_tokens = (self.response_tokens or 0) + other.response_tokens
+        if other.total_tokens is not None:
+            self.total_tokens = (self.total_tokens or 0) + other.total_tokens
         self.priced += other.priced
         self.cost += other.cost
         if other.details:
@@ -82,9 +85,8 @@ class UsageLimits:
 
     def has_token_limits(self) -> bool:
         """Whether any of the token limits is set; if not, `check_tokens` has nothing to do."""
-        return any(
-            limit is not None
-            for limit in (self.request_tokens_limit, self.response_tokens_limit, self.total_tokens_limit)
+        return not (
+            self.request_tokens_limit is None and self.response_tokens_limit is None and self.total_tokens_limit is None
         )
 
     def check_before_request(self, usage: Usage) -> None:
@@ -105,6 +107,8 @@ class UsageLimits:
         Raises:
             UsageLimitExceeded: there are more than one of the limits allows.
         """
+        if not self.has_token_limits():
+            return
         for name, limit, used in (
             ("request_tokens", self.request_tokens_limit, usage.request_tokens),
             ("response_tokens", self.response_tokens_limit, usage.response_tokens),
@@ -122,7 +126,3 @@ class UsageLimits:
         """
         if self.cost_limit is not None and usage.cost > self.cost_limit:
             raise UsageLimitExceeded(f"cost_limit={self.cost_limit} US dollars is exceeded: {usage.cost} are spent")
-
-
-def _sum(a: int | None, b: int | None) -> int | None:
-    return None if a is None and b is None else (a or 0) + (b or 0)

@@ -11,7 +11,7 @@ from typing import Any, Generic, cast, overload
 from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.exceptions import UserError
-from agentgraph.graph import GraphRun, Picture, Place, Problem, Scheduler, Store
+from agentgraph.graph import Picture, Place, Problem, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -22,11 +22,12 @@ from agentgraph.stores import MemoryStore, open_store
 from agentgraph.tools import Tool
 
 from .block import Block
-from .config import EndStrategy, Toolbox
+from .config import EndStrategy
 from .controls import StoredRuns
 from .functions import AgentFunctions, check_names
 from .guards import NodeGuards
 from .observers import Observable
+from .opening import OpenRun
 from .options import RUN_DEFAULTS, RunOptions, StoreLike
 from .override import Override, Overrides
 from .pictures import agent_picture
@@ -36,6 +37,7 @@ from .settings import AGENT_DEFAULTS, AgentOptions, AgentSettings
 from .setup import Ask, RunSetup, agent_graph
 from .signature import spelled_out
 from .streamed import StreamedRunResult
+from .toolbox import Toolbox
 from .used import count_up
 
 __all__ = ["Agent"]
@@ -82,12 +84,13 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         self.deps_type = NoneType if deps_type is None else deps_type
         self.instrument = settings.instrument
         self._settings = settings
-        super().__init__(settings.system_prompt, self._schema(asked))
+        toolbox = Toolbox(settings.retries, settings.tool_timeout)
+        super().__init__(settings.system_prompt, self._schema(asked), toolbox)
         for tool in settings.tools:
             self._add_tool(tool if _is_tool(tool) else Tool(tool))
         self._override = Override[DepsT]()
         self._own_store: Store | None = None
-        self._setups: dict[Hashable, tuple[ResultSchema[Any], Any, Any]] = {}
+        self._setups: dict[Hashable, tuple[RunSetup[Any], Any]] = {}
 
     @overload
     async def run(
@@ -162,10 +165,9 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         self, user_prompt: Prompt | None = None, *, result_type: ResultType[T], **options: Unpack[RunOptions[DepsT]]
     ) -> AbstractAsyncContextManager[AgentRun[DepsT, T]]: ...
     @spelled_out(RunOptions, RUN_DEFAULTS)
-    @asynccontextmanager
-    async def iter(
+    def iter(
         self, user_prompt: Prompt | None = None, *, result_type: Any = None, **options: Unpack[RunOptions[DepsT]]
-    ) -> AsyncGenerator[Any]:
+    ) -> AbstractAsyncContextManager[Any]:
         """Step through a run, node by node. Options: see `RunOptions`.
 
         Leaving the block early keeps the run as it is, to be resumed; an error in it cancels the run.
@@ -175,13 +177,8 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         """
         self._infer_name(options)
         ask = Ask(user_prompt, result_type, self._override.over(options), options)
-        scheduler = options.get("scheduler") or Scheduler()
-        async with scheduler.slot(), GraphRun(await self._setup(result_type).open(ask)) as graph_run:
-            run = AgentRun(graph_run)
-            try:
-                yield run
-            finally:
-                run.show_messages()
+        scheduler = options.get("scheduler")
+        return OpenRun(self._setup(result_type), ask, None if scheduler is None else scheduler.slot())
 
     async def __run_below__(
         self, start: Prompt, place: Place, options: Mapping[str, Any], /
@@ -191,12 +188,10 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         given = cast("RunOptions[DepsT]", dict(options))
         self._infer_name(given)
         ask = Ask(start, None, self._override.over(given), given, place)
-        async with GraphRun(await self._setup(None).open(ask)) as graph_run:
-            run = AgentRun(graph_run)
+        async with OpenRun(self._setup(None), ask) as run:
             try:
                 return await run.finish()
             finally:
-                run.show_messages()
                 if given.get("usage") is None:
                     count_up(place.state, run.usage())
 
@@ -230,7 +225,7 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
     def picture(self) -> Picture:
         """The agent's graph, with its model, its tools and the type of its result; in a notebook it shows itself."""
         model = self.model if isinstance(self.model, str) or self.model is None else self.model.model_name
-        return agent_picture(self.name, model, self._tools, self.result_type)
+        return agent_picture(self.name, model, self._toolbox.tools, self.result_type)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return self.picture().mime_bundle()
@@ -238,31 +233,28 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
     def _setup(self, result_type: Any) -> RunSetup[Any]:
         if result_type is not None and self._validators:
             raise UserError("a run of its own result type cannot use the agent's result validators: make another agent")
-        settings = self._settings
-        result, graph = self._asked_for(result_type)
-        check_names(self._tools, result)
-        return RunSetup(
-            graph=graph,
-            result=result,
-            prompts=self._prompts,
-            toolbox=Toolbox(self._tools, settings.retries, settings.tool_timeout),
-            validators=self._validators,
-            result_retries=settings.retries if settings.result_retries is None else settings.result_retries,
-            end_strategy=self.end_strategy,
-            name=self.name,
-            model=self.model,
-            settings=self.model_settings,
-            store=self._store(),
-            instrument=self.instrument,
-        )
-
-    def _asked_for(self, result_type: Any) -> tuple[ResultSchema[Any], Any]:
-        # A schema and its graph are made once for each result type.
+        # Made once for each result type, with its schema and its graph.
         key = _key(result_type)
         if key not in self._setups:
-            result = self._result if result_type is None else self._schema(result_type)
-            self._setups[key] = result, agent_graph(result.result_type), result_type
-        return self._setups[key][:2]
+            self._setups[key] = self._new_setup(result_type), result_type
+        setup = self._setups[key][0]
+        if result_type is not None:
+            check_names(self._toolbox.tools, setup.result)
+        return setup
+
+    def _new_setup(self, result_type: Any) -> RunSetup[Any]:
+        result = self._result if result_type is None else self._schema(result_type)
+        settings = self._settings
+        return RunSetup(
+            owner=self,
+            store=self._store,
+            graph=agent_graph(result.result_type),
+            result=result,
+            prompts=self._prompts,
+            toolbox=self._toolbox,
+            validators=self._validators,
+            result_retries=settings.retries if settings.result_retries is None else settings.result_retries,
+        )
 
     def _schema(self, result_type: ResultType[T]) -> ResultSchema[T]:
         return ResultSchema.build(result_type, self._settings.result_tool_name, self._settings.result_tool_description)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NoReturn, assert_never
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from agentgraph.context import CallScope
+from agentgraph.context import CallScope, RunContext
 from agentgraph.exceptions import ApprovalRequired, CallDeferred, RunFenced, RunWaiting, StoreError, UserError
 from agentgraph.graph import JournalKind, Once, stage
 from agentgraph.messages import (
@@ -21,34 +21,49 @@ from agentgraph.messages import (
     ToolCallPart,
     ToolReturnPart,
 )
-from agentgraph.tools import run_call
+from agentgraph.tools import Tool, run_call
 from agentgraph.usage import Usage
 
 from .answers import Reason, ToolApproved, ToolDenied, ToolValue, about, read_answer
-from .config import AgentContext, run_context
+from .config import AgentContext, prompt_of
 from .decide import Call
 from .events import CallStarted, emitted_call
 from .outcomes import Answer, CallOutcome, answer_instead, outcomes
-from .used import difference
+from .used import difference, snapshot
 
 __all__ = ["Tell", "run_calls"]
 
 Tell = Callable[[HandleResponseEvent], None]
 
 
-@dataclass(frozen=True)
 class _Batch:
     """The calls of a reply while they are made."""
 
-    ctx: AgentContext[Any]
-    calls: Mapping[int, Call]
-    """By position."""
-    finished: Callable[[int, CallOutcome], None]
-    """Told of a call by its position, once it has ended."""
-    ended: Mapping[int, CallOutcome]
-    live: dict[int, Usage] = field(default_factory=dict[int, Usage])
-    """The usages that calls count in, begun with that of the run."""
-    scopes: dict[int, CallScope] = field(default_factory=dict[int, CallScope])
+    def __init__(self, ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell | None) -> None:
+        self.ctx, self.tell = ctx, tell
+        self.calls = {call.position: call for call in calls}
+        self.ended: dict[int, CallOutcome] = {}
+        self.live: dict[int, Usage] = {}
+        """The usages that calls count in, begun with that of the run."""
+        self.scopes: dict[int, CallScope] = {}
+        self.told: dict[int, str] = {}
+        """The ids under which those were told who listen."""
+
+    def begin(self) -> None:
+        """Tell of all calls."""
+        if self.tell is not None:
+            events = {position: FunctionToolCallEvent(call.part) for position, call in self.calls.items()}
+            self.told = {position: event.call_id for position, event in events.items()}
+            for event in events.values():
+                self.tell(event)
+
+    def end(self, call: Call, outcome: CallOutcome) -> None:
+        """Take in, and tell, how a call has ended; once."""
+        if call.position in self.ended:
+            return
+        self.ended[call.position] = outcome
+        if self.tell is not None:
+            self.tell(FunctionToolResultEvent(outcome.part, self.told[call.position]))
 
     def beside(self, position: int) -> Usage:
         """What the other calls have used so far, and what goes on beside the whole run."""
@@ -58,14 +73,24 @@ class _Batch:
         """What all calls have used so far."""
         return sum(map(self._used, self.calls), Usage())
 
+    def count(self) -> None:
+        """Add what the calls have used to the run's usage: those that came to their end, and those that did not."""
+        for position, call in self.calls.items():
+            outcome = self.ended.get(position)
+            used = _used_before(self.ctx, call) if outcome is None else outcome.usage
+            if used is not None:
+                self.ctx.state.usage.incr(used)
+
     def _used(self, position: int) -> Usage:
-        if position not in self.live:
-            return _used(self.ctx, self.calls[position], self.ended)
-        counted = difference(self.live[position], self.ctx.state.usage)
-        return sum((used() for used in self.scopes[position].below), counted)
+        if position in self.live:
+            counted = difference(self.live[position], self.ctx.state.usage)
+            return sum((used() for used in self.scopes[position].below), counted)
+        outcome = self.ended.get(position)
+        used = _used_before(self.ctx, self.calls[position]) if outcome is None else outcome.usage
+        return used or Usage()
 
 
-async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -> dict[int, Answer]:
+async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell | None) -> dict[int, Answer]:
     """The answers to `calls`, by position. What the calls used is added to the run's usage.
 
     Raises:
@@ -73,95 +98,94 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell) -
     """
     if not calls:
         return {}
-    events = {call.position: FunctionToolCallEvent(call.part) for call in calls}
-    for event in events.values():
-        tell(event)
-    ended = dict[int, CallOutcome]()
-
-    def finished(position: int, outcome: CallOutcome) -> None:
-        ended[position] = outcome
-        tell(FunctionToolResultEvent(outcome.part, events[position].call_id))
-
-    batch = _Batch(ctx, {call.position: call for call in calls}, finished, ended)
+    batch = _Batch(ctx, calls, tell)
+    batch.begin()
     try:
         with ctx.deps.counting(batch.used):
             outcomes = await ctx.once_all([_once(batch, call) for call in calls])
         for call, outcome in zip(calls, outcomes, strict=True):
-            if call.position not in ended:  # it was taken from the journal
-                finished(call.position, outcome)
+            batch.end(call, outcome)  # where it was taken from the journal
     finally:
-        # Not before: every call begins with the same usage, whichever of them ends first.
-        for call in calls:
-            ctx.state.usage.incr(_used(ctx, call, ended))
+        batch.count()  # not before: every call begins with the same usage, whichever of them ends first
         batch.scopes.clear()  # they refer to the batch: a cycle, which only the garbage collector frees
     return {call.position: outcome.part for call, outcome in zip(calls, outcomes, strict=True)}
 
 
-def _used(ctx: AgentContext[Any], call: Call, ended: Mapping[int, CallOutcome]) -> Usage:
-    """What a call has used, whether it came to its end, now or in an earlier attempt, or not."""
-    outcome = ended.get(call.position)
-    if outcome is None:
-        once = Once[CallOutcome](str(call.position), _run_told, identity=_identity(call.part))
-        row = ctx.journal.row(once.key, once.digest())
-        if row is None or row.kind is not JournalKind.DONE:
-            return _spent(ctx, call.position)
-        outcome = outcomes().validate_json(row.value)
-    return outcome.usage or Usage()
+def _used_before(ctx: AgentContext[Any], call: Call) -> Usage | None:
+    """What a call that has not come to its end has used, in this attempt or an earlier one."""
+    if ctx.journal.blank:
+        return None
+    row = ctx.journal.row(str(call.position), _digest(call.part))
+    if row is None or row.kind is not JournalKind.DONE:
+        return _spent(ctx, call.position)
+    return outcomes().validate_json(row.value).usage
 
 
 def _once(batch: _Batch, call: Call) -> Once[CallOutcome]:
-    # A function that closed over its own Once would be a cycle, which only the garbage collector frees.
-    return Once(str(call.position), _run_told, (batch, call), outcomes(), identity=_identity(call.part))
+    # `Once[CallOutcome](…)` would note its type in an object that cannot be changed, at the price of an exception.
+    once: Once[CallOutcome] = Once(str(call.position), _run_told, (batch, call), outcomes(), _identity(call.part))
+    return once
+
+
+def _digest(part: ToolCallPart) -> str:
+    return Once[CallOutcome]("", _run_told, identity=_identity(part)).digest()
+
+
+def _identity(part: ToolCallPart) -> list[str]:
+    """What tells a call from others under its key."""
+    return [part.tool_name, part.args_as_json_str()]
 
 
 async def _run_told(batch: _Batch, call: Call) -> CallOutcome:
     ctx = batch.ctx
     outcome = answer_instead(ctx.run_id, call, ctx.deps.toolbox.tools[call.part.tool_name])
     if outcome is None:
-        outcome = await _run(batch, call, _once(batch, call))
-    batch.finished(call.position, outcome)
+        outcome = await _run(batch, call)
+    batch.end(call, outcome)
     return outcome
 
 
-async def _run(batch: _Batch, call: Call, once: Once[CallOutcome]) -> CallOutcome:
+async def _run(batch: _Batch, call: Call) -> CallOutcome:
     """Make the call, or ask about it; what was asked about it before, and answered, holds."""
-    ctx, part, answers, here = batch.ctx, call.part, 0, once
+    ctx, part, answers, key = batch.ctx, call.part, 0, str(call.position)
     if ctx.journal.blank:
-        return await _attempt(batch, call, once, approved=False)
-    while (stored := ctx.journal.answer(here.key, here.digest())) is not None:
+        return await _attempt(batch, call, key, approved=False)
+    here = key
+    while (stored := ctx.journal.answer(here, _digest(part))) is not None:
         match read_answer(stored):
             case ToolDenied(content) | ToolValue(content):
                 return CallOutcome(ToolReturnPart(part.tool_name, content, part.tool_call_id))
             case ToolApproved(args=args):
                 part = part if args is None else replace(part, args=args)
                 answers += 1
-                here = replace(once, key=stage(once.key, answers), identity=_identity(part))
+                here = stage(key, answers)
             case _ as unreachable:
                 assert_never(unreachable)
-    ctx.journal.ask_on(here.key, here.digest())
+    ctx.journal.ask_on(here, _digest(part))
     return await _attempt(batch, replace(call, part=part), here, approved=answers > 0)
 
 
-async def _attempt(batch: _Batch, call: Call, once: Once[CallOutcome], *, approved: bool) -> CallOutcome:
-    ctx = batch.ctx
-    begun = await _begin(ctx, call.part, once, approved=approved)
+async def _attempt(batch: _Batch, call: Call, key: str, *, approved: bool) -> CallOutcome:
+    """Make the call, whatever its tool wants to be asked or noted under `key`."""
+    ctx, part = batch.ctx, call.part
+    begun = await _begin(ctx, part, key, approved=approved)
     try:
-        return await _make(batch, call.position, call.part, approved=approved)
+        return await _make(batch, call, approved=approved)
     except CallDeferred:
-        _ask(ctx, "deferred", call.part, once)
+        _ask(ctx, "deferred", part, key)
     except ApprovalRequired as required:
         if not approved:
-            _ask(ctx, "approval", call.part, once)
-        error: Exception = _approved_already(call.part.tool_name)
+            _ask(ctx, "approval", part, key)
+        error: Exception = _approved_already(part.tool_name)
         error.__cause__ = required
     except Exception as raised:  # noqa: BLE001 - it is raised again
         error = raised
     if begun:
-        await ctx.journal.end_call(once.key, once.digest())
+        await ctx.journal.end_call(key, _digest(part))
     raise error
 
 
-async def _begin(ctx: AgentContext[Any], part: ToolCallPart, once: Once[CallOutcome], *, approved: bool) -> bool:
+async def _begin(ctx: AgentContext[Any], part: ToolCallPart, key: str, *, approved: bool) -> bool:
     """Ask for approval, if the tool says so, and note that the call is made; whether it was noted."""
     tool = ctx.deps.toolbox.tools[part.tool_name]
     asks, notes = tool.requires_approval and not approved, tool.after_crash != "retry"
@@ -169,13 +193,14 @@ async def _begin(ctx: AgentContext[Any], part: ToolCallPart, once: Once[CallOutc
     if not (asks or notes) or not tool.accepts(part):
         return False
     if asks:
-        _ask(ctx, "approval", part, once)
-    await ctx.journal.begin_call(replace(once, after_crash=tool.after_crash), about("unknown outcome", part))
+        _ask(ctx, "approval", part, key)
+    noted = Once[CallOutcome](key, _run_told, identity=_identity(part), after_crash=tool.after_crash)
+    await ctx.journal.begin_call(noted, about("unknown outcome", part))
     return True
 
 
-def _ask(ctx: AgentContext[Any], reason: Reason, part: ToolCallPart, once: Once[CallOutcome]) -> NoReturn:
-    ctx.journal.ask(once.key, about(reason, part), once.digest())
+def _ask(ctx: AgentContext[Any], reason: Reason, part: ToolCallPart, key: str) -> NoReturn:
+    ctx.journal.ask(key, about(reason, part), _digest(part))
 
 
 def _approved_already(name: str) -> UserError:
@@ -185,39 +210,62 @@ def _approved_already(name: str) -> UserError:
     )
 
 
-async def _make(batch: _Batch, position: int, part: ToolCallPart, *, approved: bool) -> CallOutcome:
-    ctx = batch.ctx
-    toolbox = ctx.deps.toolbox
-    name = part.tool_name
-    # The call gets a usage of its own, so that what it adds can be told, journaled and counted exactly once.
-    before, spent = ctx.state.usage + Usage(), _spent(ctx, position)
+async def _make(batch: _Batch, call: Call, *, approved: bool) -> CallOutcome:
+    """Make the call. What it adds to the usage that it is handed is told, journaled and counted exactly once."""
+    ctx, position = batch.ctx, call.position
+    tool = ctx.deps.toolbox.tools[call.part.tool_name]
+    if ctx.journal.blank and not tool.takes_ctx:  # it has nothing to count in, and has had nothing
+        return CallOutcome(await _answer(ctx, call, tool, None))
+    before, spent = snapshot(ctx.state.usage), _spent(ctx, position) or Usage()
     usage = batch.live[position] = before + spent
-    here = replace(
-        run_context(ctx),
+    scope = _scope(batch, position)
+    if scope is not None:
+        batch.scopes[position] = scope
+    state, name = ctx.state, call.part.tool_name
+    here = RunContext(
+        deps=ctx.deps.deps,
+        model=ctx.deps.model,
         usage=usage,
+        prompt=prompt_of(state),
+        messages=state.message_history,
+        tool_call_id=call.part.tool_call_id,
         tool_name=name,
-        tool_call_id=part.tool_call_id,
-        retry=ctx.state.tool_retries.get(name, 0),
-        idempotency_key=f"{ctx.run_id}/{ctx.seq}/{position}",
+        retry=state.tool_retries.get(name, 0),
+        run_step=state.run_step,
+        run_id=ctx.run_id,
         tool_call_approved=approved,
-        scope=_scope(batch, position),
+        idempotency_key=_idempotency_key(ctx, call),
+        scope=scope,
     )
-    work = partial(run_call, toolbox.tools[name], part, here, default_timeout=toolbox.timeout)
     try:
-        if ctx.outlet.observers:
-            answer = await emitted_call(ctx, CallStarted(part, here.idempotency_key), work)
-        else:
-            answer = await work()
-    except BaseException as error:
+        answer = await _answer(ctx, call, tool, here)
+    except BaseException:
         if usage != before + spent:
             await _note_used(ctx, position, difference(usage, before))
-        if isinstance(error, RunWaiting) and (here.scope is None or error.run_id not in here.scope.children):
-            raise UserError(
-                f"tool {name!r} runs an agent that waits for answers (run {error.run_id!r}): "
-                "give that agent's run `parent=ctx`, so that it is found again when they come"
-            ) from error
         raise
     return CallOutcome(answer, None if usage == before else difference(usage, before))
+
+
+async def _answer(ctx: AgentContext[Any], call: Call, tool: Tool[Any], here: RunContext[Any] | None) -> Answer:
+    """What the tool answers; `here` is what it sees of the run, if it takes that."""
+    timeout = ctx.deps.toolbox.timeout
+    try:
+        if not ctx.outlet.observers:
+            return await run_call(tool, call.part, here, default_timeout=timeout)
+        work = partial(run_call, tool, call.part, here, default_timeout=timeout)
+        return await emitted_call(ctx, CallStarted(call.part, _idempotency_key(ctx, call)), work)
+    except RunWaiting as error:
+        scope = None if here is None else here.scope
+        if scope is not None and error.run_id in scope.children:
+            raise
+        raise UserError(
+            f"tool {tool.name!r} runs an agent that waits for answers (run {error.run_id!r}): "
+            "give that agent's run `parent=ctx`, so that it is found again when they come"
+        ) from error
+
+
+def _idempotency_key(ctx: AgentContext[Any], call: Call) -> str:
+    return f"{ctx.run_id}/{ctx.seq}/{call.position}"
 
 
 async def _note_used(ctx: AgentContext[Any], position: int, used: Usage) -> None:
@@ -226,19 +274,14 @@ async def _note_used(ctx: AgentContext[Any], position: int, used: Usage) -> None
         await ctx.journal.note(JournalKind.NOTED, *_noted(position), to_json(used))
 
 
-def _spent(ctx: AgentContext[Any], position: int) -> Usage:
-    """What attempts of the call have used that did not end."""
+def _spent(ctx: AgentContext[Any], position: int) -> Usage | None:
+    """What attempts of the call have used that did not end; None if nothing was noted of any."""
     row = ctx.journal.row(*_noted(position))
-    return Usage() if row is None else _usage_adapter().validate_json(row.value)
+    return None if row is None else _usage_adapter().validate_json(row.value)
 
 
 def _noted(position: int) -> tuple[str, str]:
     return f"{position} used", "usage"
-
-
-def _identity(part: ToolCallPart) -> list[str]:
-    """What tells a call from others under its key."""
-    return [part.tool_name, part.args_as_json_str()]
 
 
 def _scope(batch: _Batch, position: int) -> CallScope | None:
@@ -246,8 +289,7 @@ def _scope(batch: _Batch, position: int) -> CallScope | None:
     if ctx.store is None:
         return None
     prefix = f"{ctx.run_id}/{ctx.journal.branch}:{ctx.seq}/{position}"
-    batch.scopes[position] = scope = CallScope(ctx.store, ctx.deps.limits, partial(batch.beside, position), prefix)
-    return scope
+    return CallScope(ctx.store, ctx.deps.limits, partial(batch.beside, position), prefix)
 
 
 @cache

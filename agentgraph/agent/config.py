@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias
@@ -15,34 +15,20 @@ from agentgraph.messages import ModelMessage, UserContent, UserPromptPart
 from agentgraph.model import Model
 from agentgraph.result import ResultSchema, ResultValidator
 from agentgraph.settings import ModelSettings
-from agentgraph.tools import Tool
 from agentgraph.usage import Usage, UsageLimits
 
 from .prompts import SystemPrompts
 from .state import AgentState
+from .toolbox import Toolbox
 
-__all__ = ["AgentContext", "EndStrategy", "RunConfig", "Toolbox", "run_context"]
+__all__ = ["AgentContext", "EndStrategy", "RunConfig", "prompt_of", "run_context"]
 
 DepsT = TypeVar("DepsT", default=None, covariant=True)
 
 EndStrategy: TypeAlias = Literal["early", "exhaustive"]
 """What becomes of the other tool calls of a reply that holds the final result: skipped, or run too."""
 
-
-@dataclass(frozen=True)
-class Toolbox(Generic[DepsT]):
-    """The tools of an agent, and how often and how long they may try."""
-
-    tools: Mapping[str, Tool[Any]]  # Any: Tool is invariant, an agent's tools take its deps or none
-    retries: int = 1
-    """How often in a row a tool may be asked for again, where it does not say itself."""
-    timeout: float | None = None
-    """Seconds a call may take, where its tool does not say itself."""
-
-    def max_retries(self, name: str) -> int:
-        """How often in a row this tool may be asked for again."""
-        own = self.tools[name].max_retries
-        return self.retries if own is None else own
+_UNCOUNTED = nullcontext()
 
 
 @dataclass(frozen=True)
@@ -54,7 +40,7 @@ class RunConfig(Generic[DepsT]):
     settings: ModelSettings | None
     limits: UsageLimits
     prompts: SystemPrompts
-    toolbox: Toolbox[Any]
+    toolbox: Toolbox
     result: ResultSchema[Any]  # Any: the nodes carry results, they never look at them
     validators: Sequence[ResultValidator[Any, Any]] = ()
     result_retries: int = 1
@@ -68,7 +54,7 @@ class RunConfig(Generic[DepsT]):
 
     def counting(self, used: Callable[[], Usage]) -> AbstractContextManager[None]:
         """Let the rest of the tree know meanwhile what the run uses that is not in its usage yet."""
-        return nullcontext() if self.scope is None else self.scope.counting(used)
+        return _UNCOUNTED if self.scope is None else self.scope.counting(used)
 
 
 AgentContext: TypeAlias = GraphRunContext[AgentState, RunConfig[DepsT]]
@@ -82,15 +68,15 @@ def run_context(ctx: AgentContext[DepsT]) -> RunContext[DepsT]:
         deps=config.deps,
         model=config.model,
         usage=state.usage,
-        prompt=_prompt(state),
+        prompt=prompt_of(state),
         messages=state.message_history,
         run_step=state.run_step,
         run_id=ctx.run_id,
     )
 
 
-def _prompt(state: AgentState) -> str | Sequence[UserContent]:
-    # The prompt is in the run's first message; it is looked up, so that it is stored once.
+def prompt_of(state: AgentState) -> str | Sequence[UserContent]:
+    """What the user asked. It is in the run's first message, and looked up, so that it is stored once."""
     for message in _new(state):
         for part in message.parts:
             if isinstance(part, UserPromptPart):

@@ -10,11 +10,11 @@ from agentgraph.clock import new_run_id
 from agentgraph.concurrency import shielded
 from agentgraph.graph import Followed, Follower, Question, Status, Store, Until, cancel_tree, fork
 from agentgraph.stores import open_store
-from agentgraph.tools import Tool
 
 from .answers import ToolRequest, hand_in, open_requests
 from .following import AgentRunEvent, MessageTells, OwnEvent
 from .options import StoreLike
+from .toolbox import Toolbox
 
 __all__ = ["StoredRuns"]
 
@@ -22,7 +22,7 @@ __all__ = ["StoredRuns"]
 class StoredRuns(ABC):
     """The doors to an agent's stored runs; none of them executes anything."""
 
-    _tools: dict[str, Tool[Any]]  # Any: whatever the agent's tools return and take as context
+    _toolbox: Toolbox
 
     @abstractmethod
     def _store(self) -> Store: ...
@@ -44,7 +44,7 @@ class StoredRuns(ABC):
             StoreError: the store cannot be written.
         """
         where = self._store() if store is None else open_store(store)
-        await hand_in(where, await where.load(run_id), {key: answer}, self._tools)
+        await hand_in(where, await where.load(run_id), {key: answer}, self._toolbox.tools)
 
     async def requests(self, run_id: str, *, store: StoreLike | None = None) -> list[ToolRequest | Question]:
         """What a run waits for now: the calls that it asks about, those of runs that its tools have started included.

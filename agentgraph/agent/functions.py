@@ -15,6 +15,7 @@ from agentgraph.result import ResultSchema, ResultValidator
 from agentgraph.tools import DocstringFormat, Tool
 
 from .prompts import PromptFunction, SystemPrompts
+from .toolbox import Toolbox
 
 __all__ = ["AgentFunctions", "AgentToolOptions", "check_names"]
 
@@ -49,11 +50,11 @@ class AgentToolOptions(TypedDict, Generic[DepsT], total=False):
 class AgentFunctions(Generic[DepsT, ResultT]):
     """The functions of an agent: tools, system prompts, result validators."""
 
-    def __init__(self, system_prompt: str | Sequence[str], result: ResultSchema[ResultT]) -> None:
+    def __init__(self, system_prompt: str | Sequence[str], result: ResultSchema[ResultT], toolbox: Toolbox) -> None:
         texts = (system_prompt,) if isinstance(system_prompt, str) else tuple(system_prompt)
         self._prompts = SystemPrompts(texts)
         self._result = result
-        self._tools: dict[str, Tool[Any]] = {}  # Any: Tool is invariant, an agent's tools take its deps or none
+        self._toolbox = toolbox
         self._validators: list[ResultValidator[Any, Any]] = []
 
     # A bound cannot say that the context holds this agent's deps; the rest of the function's shape is checked.
@@ -69,7 +70,7 @@ class AgentFunctions(Generic[DepsT, ResultT]):
 
         def register(prompt: Callable[..., Any]) -> Callable[..., Any]:
             made = PromptFunction.of(prompt, dynamic=dynamic)
-            self._prompts = SystemPrompts(self._prompts.texts, [*self._prompts.functions, made])
+            self._prompts.functions.append(made)
             return prompt
 
         return register if function is None else register(function)
@@ -123,10 +124,8 @@ class AgentFunctions(Generic[DepsT, ResultT]):
         Raises:
             UserError: the name is taken by another tool or a result tool.
         """
-        if tool.name in self._tools:
-            raise UserError(f"there is a tool named {tool.name!r} already; give one of the two another `name=`")
         check_names([tool.name], self._result)
-        self._tools[tool.name] = tool
+        self._toolbox.add(tool)
 
     def _tool(
         self, function: Callable[..., Any] | None, options: AgentToolOptions[DepsT], *, takes_ctx: bool

@@ -25,8 +25,10 @@ SKIPPED = "This call was skipped: the same reply holds the final result."
 UNUSED = "This result is not used: another call of the same reply is the final result."
 
 
-async def handle(ctx: AgentContext[Any], reply: ModelResponse, tell: Tell) -> ModelRequest | FinalResult[Any]:
-    """Do what `reply` asks for.
+async def handle(
+    ctx: AgentContext[Any], reply: ModelResponse, tell: Tell | None = None
+) -> ModelRequest | FinalResult[Any]:
+    """Do what `reply` asks for; `tell` hears what happens to its calls.
 
     Raises:
         UnexpectedModelBehavior: the reply is empty, or asks again too often.
@@ -61,7 +63,9 @@ class _Winner:
     value: Any  # Any: a result of any type
 
 
-async def _handle_calls(ctx: AgentContext[Any], calls: HandleCalls, tell: Tell) -> ModelRequest | FinalResult[Any]:
+async def _handle_calls(
+    ctx: AgentContext[Any], calls: HandleCalls, tell: Tell | None
+) -> ModelRequest | FinalResult[Any]:
     refused = {call.position: unknown_tool(call.part, _tool_names(ctx)) for call in calls.of(CallKind.UNKNOWN)}
     winner: _Winner | None = None
     for call in calls.of(CallKind.RESULT):
@@ -80,7 +84,7 @@ async def _handle_calls(ctx: AgentContext[Any], calls: HandleCalls, tell: Tell) 
 
 
 async def _next_request(
-    ctx: AgentContext[Any], calls: HandleCalls, refused: Mapping[int, RetryPromptPart], tell: Tell
+    ctx: AgentContext[Any], calls: HandleCalls, refused: Mapping[int, RetryPromptPart], tell: Tell | None
 ) -> ModelRequest:
     ran = await run_calls(ctx, calls.of(CallKind.FUNCTION), tell)
     state, config = ctx.state, ctx.deps

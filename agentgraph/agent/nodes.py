@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from typing_extensions import TypeVar
@@ -50,15 +50,18 @@ class UserPromptNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[ResultT]
     async def run(self, ctx: AgentContext[DepsT]) -> ModelRequestNode[DepsT, ResultT]:
         """Make the first request."""
         state, prompts = ctx.state, ctx.deps.prompts
-        here = replace(run_context(ctx), prompt=self.user_prompt)
-        if state.message_history:
-            for index, message in await prompts.refreshed(state.message_history, here):
-                state.message_history[index] = message
-            parts = list[ModelRequestPart]()
-        else:
-            parts = list[ModelRequestPart](await prompts.parts(here))
+        begun = not state.message_history
+        parts: list[ModelRequestPart] = [*prompts.fixed()] if begun else []
+        if prompts.functions:
+            here = run_context(ctx).replace_with(prompt=self.user_prompt)
+            if begun:
+                parts += await prompts.asked(here)
+            else:
+                for index, message in await prompts.refreshed(state.message_history, here):
+                    state.message_history[index] = message
         state.new_from = len(state.message_history)
-        return ModelRequestNode(ModelRequest([*parts, UserPromptPart(self.user_prompt)]))
+        parts.append(UserPromptPart(self.user_prompt))
+        return ModelRequestNode(ModelRequest(parts))
 
 
 @dataclass
@@ -131,7 +134,7 @@ class HandleResponseNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Resu
         """
         outcome = self._turn.take_outcome()
         if outcome is None:
-            outcome = await handle(ctx, self.model_response, _untold)
+            outcome = await handle(ctx, self.model_response)
         return ModelRequestNode(outcome) if isinstance(outcome, ModelRequest) else End(outcome)
 
     @asynccontextmanager
@@ -154,7 +157,3 @@ class HandleResponseNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Resu
     async def _handle(self, ctx: AgentContext[DepsT], tell: Tell) -> ModelRequest | FinalResult[Any]:
         with ctx.interruptible():
             return await handle(ctx, self.model_response, tell)
-
-
-def _untold(_: HandleResponseEvent) -> None:
-    """Nobody listens."""

@@ -64,8 +64,8 @@ class Observable:
         _default.instrument = instrument
 
 
-def observers_for(instrument: object, observed: Observed) -> Sequence[Observer]:
-    """The observers of one run of an agent with this `instrument`; None: what `instrument_all` said.
+def observers_for(instrument: object, agent: str | None, model: Model) -> Sequence[Observer]:
+    """The observers of one run of an agent of this name with this `instrument`; None: what `instrument_all` said.
 
     Those of the blocks around (`observed_by`) come after them.
 
@@ -73,7 +73,7 @@ def observers_for(instrument: object, observed: Observed) -> Sequence[Observer]:
         UserError: nothing that observes is known by such a value, or it lacks a library.
     """
     chosen = _default.instrument if instrument is None else instrument
-    own = () if chosen is None or chosen is False else observers_of(chosen, observed)
+    own = () if chosen is None or chosen is False else observers_of(chosen, Observed(agent, model))
     return (*own, *_beside.get())
 
 

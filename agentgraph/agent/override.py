@@ -58,4 +58,5 @@ class Override(Generic[DepsT]):
 
     def over(self, options: RunOptions[DepsT]) -> RunOptions[DepsT]:
         """The options of a run, with what is overridden now."""
-        return {**options, **self._now.get()}
+        now = self._now.get()
+        return {**options, **now} if now else options

@@ -39,11 +39,16 @@ class SystemPrompts:
     """The system prompts of an agent."""
 
     texts: Sequence[str] = ()
-    functions: Sequence[PromptFunction] = field(default_factory=list[PromptFunction])
+    functions: list[PromptFunction] = field(default_factory=list[PromptFunction])
+    """More may come between two runs."""
 
-    async def parts(self, ctx: RunContext[Any]) -> list[SystemPromptPart]:
-        """What a new conversation begins with: the texts, then what each function says."""
-        return [SystemPromptPart(text) for text in self.texts] + [await each.part(ctx) for each in self.functions]
+    def fixed(self) -> list[SystemPromptPart]:
+        """What a new conversation begins with."""
+        return [SystemPromptPart(text) for text in self.texts]
+
+    async def asked(self, ctx: RunContext[Any]) -> list[SystemPromptPart]:
+        """What comes after that: what each function says."""
+        return [await each.part(ctx) for each in self.functions]
 
     async def refreshed(self, history: Sequence[ModelMessage], ctx: RunContext[Any]) -> list[tuple[int, ModelMessage]]:
         """The messages of `history` that hold dynamic prompts, by index, with those parts made anew in their places."""

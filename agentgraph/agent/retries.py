@@ -22,6 +22,8 @@ def count_tool_retries(
     """
     failed = {answer.tool_name or "": answer for answer in answers if isinstance(answer, RetryPromptPart)}
     counts = dict(before)
+    if not failed and not counts:
+        return counts
     for name in dict.fromkeys(answer.tool_name or "" for answer in answers):
         if name in failed:
             counts[name] = counts.get(name, 0) + 1

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable
 from typing import Generic, TypeAlias
 
 from typing_extensions import TypeVar
@@ -22,6 +21,7 @@ __all__ = ["AgentNode", "AgentRun"]
 
 DepsT = TypeVar("DepsT", default=None)
 ResultT = TypeVar("ResultT", default=str)
+T = TypeVar("T")
 
 AgentNode: TypeAlias = BaseNode[AgentState, RunConfig[DepsT], FinalResult[ResultT]]
 """Any node of the agent graph."""
@@ -30,10 +30,10 @@ AgentNode: TypeAlias = BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
 class AgentRun(Generic[DepsT, ResultT]):
     """One run of an agent: iterate over its nodes, or hand each to `next`."""
 
-    __slots__ = ("_capture", "_run")
+    __slots__ = ("_capture", "_ctx", "_run")
 
     def __init__(self, run: GraphRun[AgentState, RunConfig[DepsT], FinalResult[ResultT]]) -> None:
-        self._run = run
+        self._run, self._ctx = run, run.ctx
         self._capture = claim_capture()
 
     @property
@@ -44,7 +44,7 @@ class AgentRun(Generic[DepsT, ResultT]):
     @property
     def ctx(self) -> AgentContext[DepsT]:
         """What the nodes run with; their streams want it."""
-        return self._run.ctx
+        return self._ctx
 
     @property
     def next_node(self) -> AgentNode[DepsT, ResultT] | End[FinalResult[ResultT]]:
@@ -64,7 +64,7 @@ class AgentRun(Generic[DepsT, ResultT]):
 
     def usage(self) -> Usage:
         """What the run used so far, on top of what it started from."""
-        return self.ctx.state.usage
+        return self._ctx.state.usage
 
     async def next(
         self, node: AgentNode[DepsT, ResultT] | None = None
@@ -74,8 +74,7 @@ class AgentRun(Generic[DepsT, ResultT]):
         Raises:
             AgentRunError, Exception: what the node raises; `GraphRun.next` says what else.
         """
-        with self._telling():
-            return await self._run.next(node)
+        return await self._telling(self._run.next(node))
 
     async def heed_breakpoint(self) -> None:
         """Stop before the node that comes next if `break_before` says so; the second time, this goes past.
@@ -83,8 +82,7 @@ class AgentRun(Generic[DepsT, ResultT]):
         Raises:
             RunPaused: it does.
         """
-        with self._telling():
-            await self._run.heed_breakpoint()
+        await self._telling(self._run.heed_breakpoint())
 
     async def finish(self) -> AgentRunResult[ResultT]:
         """Take all steps that are left.
@@ -92,11 +90,18 @@ class AgentRun(Generic[DepsT, ResultT]):
         Raises:
             AgentRunError, Exception: as `next`.
         """
-        with self._telling(), self.ctx.interruptible():  # one for all steps
-            while not isinstance(await self._run.advance(), End):
-                pass
-        assert self.result is not None  # that is where a run ends
-        return self.result
+        try:
+            with self._ctx.interruptible():  # one for all steps
+                while not isinstance(await self._run.advance(), End):
+                    pass
+        except AgentRunError as error:
+            self._tell(error)
+            raise
+        finally:
+            self.show_messages()
+        result = self.result
+        assert result is not None  # that is where a run ends
+        return result
 
     def picture(self) -> Picture:
         """The graph of every agent, with what comes next set off."""
@@ -116,25 +121,26 @@ class AgentRun(Generic[DepsT, ResultT]):
         """The first node at first, then what each step leads to, the End last."""
         if not self._run.started:
             return await anext(self._run)
-        with self._telling():
-            return await anext(self._run)
+        return await self._telling(self._run.__anext__())
 
     def stopped(self) -> AgentRunError | None:
         """What stopped the run in the middle of a step; None if nothing did."""
         error = self.ctx.interruption.error(self.ctx.seq)
         return None if error is None else self._told(error)
 
-    @contextmanager
-    def _telling(self) -> Generator[None]:
+    async def _telling(self, work: Awaitable[T]) -> T:
         try:
-            yield
+            return await work
         except AgentRunError as error:
-            if isinstance(error, RunWaiting):
-                tell_requests(error)
-            self._told(error)
+            self._tell(error)
             raise
         finally:
             self.show_messages()
+
+    def _tell(self, error: AgentRunError) -> None:
+        if isinstance(error, RunWaiting):
+            tell_requests(error)
+        self._told(error)
 
     def _told(self, error: AgentRunError) -> AgentRunError:
         error.messages = error.messages or tuple(self.ctx.state.message_history)
@@ -143,4 +149,4 @@ class AgentRun(Generic[DepsT, ResultT]):
     def show_messages(self) -> None:
         """Let `capture_run_messages` see the history as it is now."""
         if self._capture is not None:
-            self._capture.show(self.ctx.state.message_history)
+            self._capture.show(self._ctx.state.message_history)

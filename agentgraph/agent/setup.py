@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic
+from typing import Any, Generic, Protocol
 
 from typing_extensions import TypeVar
 
@@ -37,13 +37,14 @@ from agentgraph.usage import Usage, UsageLimits
 from .absent import AbsentModel
 from .answers import hand_in
 from .children import as_child, as_step, asked, earlier_child
-from .config import EndStrategy, RunConfig, Toolbox
+from .config import EndStrategy, RunConfig
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
-from .observers import Observed, observers_for
+from .observers import observers_for
 from .options import RunOptions
 from .prompts import SystemPrompts
 from .state import AgentState, FinalResult, counters
 from .stored import StoredOptions, missing, resumed
+from .toolbox import Toolbox
 
 __all__ = ["Ask", "RunSetup", "agent_graph"]
 
@@ -51,6 +52,10 @@ ResultT = TypeVar("ResultT", default=str)
 Prompt = str | Sequence[UserContent]
 
 GRAPH_NAME = "agent"
+
+_OPTIONS = frozenset(RunOptions.__annotations__)
+_PLAIN = Scheduler()
+"""How a run is executed that is given no scheduler."""
 
 
 def agent_graph(result_type: Any = str) -> Graph[AgentState, RunConfig[Any], Any]:  # any annotation pydantic knows
@@ -106,12 +111,9 @@ class Ask:
             TypeError: there is no such option.
             UserError: the options contradict each other.
         """
-        unknown = self.options.keys() - RunOptions.__annotations__.keys()
-        if unknown:
-            message = (
-                f"a run has no option {', '.join(sorted(unknown))}; it has {', '.join(RunOptions.__annotations__)}"
-            )
-            raise TypeError(message)
+        if not self.options.keys() <= _OPTIONS:
+            unknown = sorted(self.options.keys() - _OPTIONS)
+            raise TypeError(f"a run has no option {', '.join(unknown)}; it has {', '.join(RunOptions.__annotations__)}")
         if self.given.get("store") is not None and _given_scheduler(self.options).store is not None:
             raise UserError("a scheduler has a store of its own: leave `store` or `scheduler` out")
         if self.options.get("parent") is not None and self.options.get("break_before"):
@@ -132,22 +134,33 @@ class Ask:
             raise UserError(f"run {resume!r} is resumed and has its own {' and '.join(spare)}: leave it out")
 
 
+class Owner(Protocol):
+    """The agent, as far as it may change from run to run."""
+
+    name: str | None
+    end_strategy: EndStrategy
+    model_settings: ModelSettings | None
+    instrument: object
+
+    @property
+    def model(self) -> Model | str | None:
+        """The model of runs that are given none."""
+        ...
+
+
 @dataclass(frozen=True)
 class RunSetup(Generic[ResultT]):
-    """What an agent brings to each of its runs."""
+    """What an agent brings to each of its runs; made once for each type that they end with."""
 
+    owner: Owner
+    store: Callable[[], Store]
+    """Where runs are kept that are given no store."""
     graph: Graph[AgentState, RunConfig[Any], FinalResult[ResultT]]
     result: ResultSchema[ResultT]
     prompts: SystemPrompts
-    toolbox: Toolbox[Any]
+    toolbox: Toolbox
     validators: Sequence[ResultValidator[Any, Any]]
     result_retries: int
-    end_strategy: EndStrategy
-    name: str | None
-    model: Model | str | None
-    settings: ModelSettings | None
-    store: Store
-    instrument: object
 
     async def open(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         """Create the run, or claim the one to go on with.
@@ -157,10 +170,12 @@ class RunSetup(Generic[ResultT]):
             RunExists, RunNotFound, RunBusy, RunNotResumable, DecodeError, StoreError: about the stored run.
         """
         ask.check()
-        breakpoints = ask.options.get("break_before") or ()
-        self.graph.check_breakpoints(breakpoints, stored=True)
+        breakpoints = ask.options.get("break_before")
+        if breakpoints:
+            self.graph.check_breakpoints(breakpoints, stored=True)
         execution = await self._opened(ask.timed())
-        execution.ctx.interruption.break_before = breakpoints
+        if breakpoints:
+            execution.ctx.interruption.break_before = breakpoints
         return execution
 
     async def _opened(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
@@ -214,18 +229,20 @@ class RunSetup(Generic[ResultT]):
         if after is not None:
             history = after.state.message_history
         state = AgentState(message_history=history, usage=options.get("usage") or Usage())
-        stored = StoredOptions.of(_as_given(options, ask.given), ask.result_type, self.end_strategy)
+        parent = ask.parent
+        digest = None if parent is None else asked(ask.prompt)
+        stored = StoredOptions.of(_as_given(options, ask.given), ask.result_type, self.owner.end_strategy, digest)
         info = RunInfo(
             run_id=run_id or new_run_id(),
-            named=run_id is not None and ask.parent is None,
-            agent=self.name,
-            parent=ask.parent,
+            named=run_id is not None and parent is None,
+            agent=self.owner.name,
+            parent=parent,
             conversation=conversation,
             after=after,
             deadline=stored.deadline,
-            options=replace(stored, asked=None if ask.parent is None else asked(ask.prompt)).dump(),
+            options=stored.dump(),
         )
-        node = UserPromptNode[Any, ResultT](ask.prompt)
+        node: UserPromptNode[Any, ResultT] = UserPromptNode(ask.prompt)
         execution = await self._scheduler(store, config, ask).begin(self.graph, node, (state, config), info)
         execution.adopt = partial(_share, state.usage)
         return execution
@@ -279,17 +296,19 @@ class RunSetup(Generic[ResultT]):
 
     def _kept(self, options: RunOptions[Any]) -> Store:
         where = options.get("store") or _given_scheduler(options).store
-        return self.store if where is None else open_store(where)
+        return self.store() if where is None else open_store(where)
 
     def _scheduler(self, store: Store, config: RunConfig[Any], ask: Ask) -> Scheduler:
-        observers = observers_for(self.instrument, Observed(self.name, config.model))
+        observers = observers_for(self.owner.instrument, self.owner.name, config.model)
         if ask.place is not None:
             return Scheduler(store, ask.place.clock, (*observers, *ask.place.observers))
-        given = _given_scheduler(ask.options)
+        given = ask.options.get("scheduler")
+        if given is None:
+            return Scheduler(store, _PLAIN.clock, observers)
         return replace(given, store=store, observers=(*observers, *given.observers))
 
     def _config(self, options: RunOptions[Any], *, ended: bool = False) -> RunConfig[Any]:
-        model = options.get("model") or self.model
+        model = options.get("model") or self.owner.model
         if ended and not isinstance(model, Model):
             model = AbsentModel(model)
         if model is None:
@@ -302,20 +321,20 @@ class RunSetup(Generic[ResultT]):
         return RunConfig(
             deps=options.get("deps"),
             model=model,
-            settings=merge_model_settings(self.settings, options.get("model_settings")),
+            settings=merge_model_settings(self.owner.model_settings, options.get("model_settings")),
             limits=limits,
             prompts=self.prompts,
             toolbox=self.toolbox,
             result=self.result,
             validators=self.validators,
             result_retries=self.result_retries,
-            end_strategy=self.end_strategy,
+            end_strategy=self.owner.end_strategy,
             scope=None if parent is None else parent.scope,
         )
 
 
 def _given_scheduler(options: RunOptions[Any]) -> Scheduler:
-    return options.get("scheduler") or Scheduler()
+    return options.get("scheduler") or _PLAIN
 
 
 def _of_another_graph(record: RunRecord) -> str:
@@ -324,6 +343,8 @@ def _of_another_graph(record: RunRecord) -> str:
 
 def _as_given(options: RunOptions[Any], given: RunOptions[Any]) -> RunOptions[Any]:
     """The options with the run's own model and deps, whatever overrides them."""
+    if options is given:
+        return options
     return {**options, "model": given.get("model"), "deps": given.get("deps")}
 
 

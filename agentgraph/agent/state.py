@@ -48,10 +48,11 @@ class FinalResult(Generic[ResultT]):
 def counters(state: AgentState) -> Mapping[str, int]:
     """The run's usage as the engine keeps it: plain counters."""
     usage = state.usage
-    known = {
-        "requests": usage.requests,
-        "request_tokens": usage.request_tokens,
-        "response_tokens": usage.response_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-    return {name: count for name, count in known.items() if count is not None}
+    known = {"requests": usage.requests}
+    if usage.request_tokens is not None:
+        known["request_tokens"] = usage.request_tokens
+    if usage.response_tokens is not None:
+        known["response_tokens"] = usage.response_tokens
+    if usage.total_tokens is not None:
+        known["total_tokens"] = usage.total_tokens
+    return known

@@ -46,26 +46,26 @@ class StoredOptions:
     """Of a child: the digest of its prompt, so that another one is not taken for it."""
 
     @classmethod
-    def of(cls, options: RunOptions[Any], result_type: object, end_strategy: EndStrategy) -> StoredOptions:
+    def of(
+        cls, options: RunOptions[Any], result_type: object, end_strategy: EndStrategy, asked: str | None = None
+    ) -> StoredOptions:
         """What is kept of the options of a new run."""
-        model = options.get("model")
-        # Any: service settings have keys of their own
-        settings: dict[str, Any] = {**(options.get("model_settings") or {})}
-        kept: Any = {key: value for key, value in settings.items() if key not in NEVER_STORED}
+        model, settings = options.get("model"), options.get("model_settings")
         return cls(
             model=model if isinstance(model, str) else None,
             model_object=type(model).__name__ if isinstance(model, Model) else None,
-            settings=kept or None,
+            settings=_storable(settings) if settings else None,
             limits=options.get("usage_limits"),
             end_strategy=end_strategy,
             deadline=settled_deadline(options),
             deps=options.get("deps") is not None,
             result_type=None if result_type is None else str(result_type),
+            asked=asked,
         )
 
     def renewed(self, options: RunOptions[Any], result_type: object) -> StoredOptions:
         """What is kept when the run goes on; of `options`, as `resumed` made them, the model and deps given now."""
-        now = StoredOptions.of(options, result_type, self.end_strategy)
+        now = StoredOptions.of(options, result_type, self.end_strategy, self.asked)
         own_model = options.get("model") is None
         return replace(
             now,
@@ -73,7 +73,6 @@ class StoredOptions:
             model_object=self.model_object if own_model else now.model_object,
             deps=self.deps or now.deps,
             result_type=now.result_type or self.result_type,
-            asked=self.asked,
         )
 
     def dump(self) -> bytes:
@@ -95,6 +94,11 @@ class StoredOptions:
             first = error.errors()[0]
             reason = f"{'.'.join(map(str, first['loc'])) or 'value'}: {first['msg']}"
             raise DecodeError(record.run_id, record.seq, "the options", reason) from error
+
+
+def _storable(settings: ModelSettings) -> ModelSettings | None:
+    kept: Any = {key: value for key, value in settings.items() if key not in NEVER_STORED}  # of services' own keys too
+    return kept or None
 
 
 def settled_deadline(options: RunOptions[Any]) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentgraph.usage import Usage
 
-__all__ = ["count_up", "difference"]
+__all__ = ["count_up", "difference", "snapshot"]
 
 
 def count_up(state: object, used: Usage) -> None:
@@ -12,6 +12,13 @@ def count_up(state: object, used: Usage) -> None:
     usage = getattr(state, "usage", None)  # of a graph that somebody else wrote
     if isinstance(usage, Usage):
         usage.incr(used)
+
+
+def snapshot(usage: Usage) -> Usage:
+    """What it is now, apart from what becomes of it."""
+    tokens = (usage.request_tokens, usage.response_tokens, usage.total_tokens)
+    details = None if usage.details is None else dict(usage.details)
+    return Usage(usage.requests, *tokens, details, priced=usage.priced, cost=usage.cost)
 
 
 def difference(after: Usage, before: Usage) -> Usage:

@@ -33,7 +33,7 @@ class Settled(Generic[R]):
     takes_ctx: bool
     is_async: bool
 
-    async def __call__(self, ctx: RunContext[Any], /, *args: object, **kwargs: object) -> R:  # Any: deps of any agent
+    async def __call__(self, ctx: RunContext[Any] | None, /, *args: object, **kwargs: object) -> R:  # Any: any deps
         given = (ctx, *args) if self.takes_ctx else args
         if self.is_async:
             value = self.function(*given, **kwargs)

@@ -20,14 +20,14 @@ __all__ = ["run_call", "unknown_tool"]
 
 
 async def run_call(
-    tool: Tool[DepsT], call: ToolCallPart, ctx: RunContext[DepsT], *, default_timeout: float | None = None
+    tool: Tool[DepsT], call: ToolCallPart, ctx: RunContext[DepsT] | None, *, default_timeout: float | None = None
 ) -> ToolReturnPart | RetryPromptPart:
     """Call the tool as the model asked. No task is spawned, and no thread unless the function is sync.
 
     Args:
         tool: the tool that `call` names.
         call: what the model asked for.
-        ctx: the context of this call: `tool_name`, `tool_call_id` and `retry` are set.
+        ctx: the context of this call: `tool_name`, `tool_call_id` and `retry` are set. None: the tool takes none.
         default_timeout: seconds, for a tool that sets none itself.
 
     Returns:
@@ -81,7 +81,7 @@ def _check_return(name: str, content: object) -> None:
 
 
 def _why_not_json(content: object) -> str | None:
-    if content is None or isinstance(content, int | float):
+    if content is None or isinstance(content, int | float) or (isinstance(content, str) and content.isascii()):
         return None
     if isinstance(content, Iterator):
         return "it can be read only once"

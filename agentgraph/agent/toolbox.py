@@ -1,0 +1,66 @@
+"""The tools of an agent, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agentgraph.context import RunContext
+from agentgraph.exceptions import UserError
+from agentgraph.model import ToolDefinition
+from agentgraph.tools import Tool, prepare
+
+__all__ = ["Toolbox"]
+
+
+class Toolbox:
+    """The tools of an agent, and how often and how long they may try. Tools come in until it first runs, or later."""
+
+    def __init__(self, retries: int = 1, timeout: float | None = None) -> None:
+        self.retries = retries
+        """How often in a row a tool may be asked for again, where it does not say itself."""
+        self.timeout = timeout
+        """Seconds a call may take, where its tool does not say itself."""
+        self._tools: dict[str, Tool[Any]] = {}  # Any: Tool is invariant, an agent's tools take its deps or none
+        self._prepared = False
+        self._definitions: list[ToolDefinition] | None = None
+
+    @property
+    def tools(self) -> Mapping[str, Tool[Any]]:
+        """By name, in the order they came in."""
+        return self._tools
+
+    def add(self, tool: Tool[Any]) -> None:
+        """Take a tool in.
+
+        Raises:
+            UserError: the name is taken by another one.
+        """
+        if tool.name in self._tools:
+            raise UserError(f"there is a tool named {tool.name!r} already; give one of the two another `name=`")
+        self._tools[tool.name] = tool
+        self._prepared = self._prepared or tool.prepare is not None
+        self._definitions = None
+
+    def max_retries(self, name: str) -> int:
+        """How often in a row this tool may be asked for again."""
+        own = self._tools[name].max_retries
+        return self.retries if own is None else own
+
+    async def definitions(
+        self, context: Callable[[], RunContext[Any]], retries: Mapping[str, int]
+    ) -> list[ToolDefinition]:
+        """What the model is told in a request; made once for all requests unless a tool has a `prepare`.
+
+        Args:
+            context: the run as it is now, made for the `prepare` functions alone.
+            retries: how often each tool was retried in this run, 0 if left out.
+
+        Raises:
+            UserError: a `prepare` function renamed its tool, or an annotation uses a name that is not defined.
+        """
+        if self._prepared:
+            return await prepare(self._tools, context(), retries)
+        if self._definitions is None:
+            self._definitions = [tool.definition for tool in self._tools.values()]
+        return self._definitions.copy()
