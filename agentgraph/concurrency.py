@@ -28,6 +28,7 @@ __all__ = [
     "in_thread",
     "lone_error",
     "shielded",
+    "soon",
     "woken_together",
 ]
 
@@ -268,6 +269,15 @@ def _trio() -> ModuleType | None:
         trio.lowlevel.current_trio_token()
         return trio
     return None
+
+
+def soon(function: Callable[[], None]) -> None:
+    """Have `function` called in the running event loop when the tasks that can go on now have had their turn."""
+    trio = _trio()
+    if trio is None:
+        asyncio.get_running_loop().call_soon(function)
+    else:
+        trio.lowlevel.current_trio_token().run_sync_soon(function)
 
 
 def _call_soon() -> Callable[[Callable[[], None]], object]:

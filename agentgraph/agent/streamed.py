@@ -6,8 +6,7 @@ whether it was the final one. If it was not, the next reply is opened, and readi
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import datetime
 from types import TracebackType
@@ -32,7 +31,7 @@ from agentgraph.usage import Usage
 from .block import Block
 from .config import run_context
 from .nodes import ModelRequestNode
-from .pacing import Paced, Pieces
+from .pacing import Pace
 from .reading import read_partial, read_result, reply_text
 from .result import RunMessages
 from .run import AgentNode, AgentRun
@@ -54,7 +53,6 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         self._stack = AsyncExitStack()
         self._reply: AgentStream[DepsT, ResultT] | None = None
         self._stopped = False
-        self._ahead: deque[AgentStreamEvent] = deque()
 
     async def __aenter__(self) -> Self:
         async with self._stack:  # closes what was opened, if opening fails
@@ -119,9 +117,12 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         self._check_going()
         if self._run.result is not None:
             yield reply_text(self._response())
-        while self._reply is not None:
-            text = _Text(self._events(self._reply))
-            async for _ in Paced(text, debounce_by, self._run.ctx.clock.monotonic):
+        while (reply := self._reply) is not None:
+            text, pace = _Text(), Pace(debounce_by, self._run.ctx.clock.monotonic)
+            async for event in reply:
+                if text.hear(event) and pace.due():
+                    yield text.take() if delta else text.whole()
+            if pace.held:
                 yield text.take() if delta else text.whole()
             await self._close_reply()
 
@@ -131,10 +132,10 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         At most one every `debounce_by` seconds; None: one for each piece that comes.
         """
         self._check_going()
-        while self._reply is not None:
-            reply = self._reply
-            async for _ in Paced(Pieces(self._events(reply)), debounce_by, self._run.ctx.clock.monotonic):
-                yield reply.response, False
+        while (reply := self._reply) is not None:
+            async with aclosing(reply.stream_responses(debounce_by=debounce_by)) as responses:
+                async for response in responses:
+                    yield response, False
             await self._close_reply()
         yield self._response(), True
 
@@ -146,7 +147,7 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
             AgentRunError, Exception: what `run` would have raised.
         """
         while self._reply is not None:
-            async for _ in self._events(self._reply):
+            async for _ in self._reply:
                 pass
             await self._close_reply()
         self._check_going()
@@ -206,9 +207,6 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
         replies = [message for message in self._run_state().message_history if isinstance(message, ModelResponse)]
         return replies[-1]
 
-    def _events(self, reply: AgentStream[DepsT, ResultT]) -> _Events:
-        return _Events(self._ahead, reply)
-
     async def _open_reply(self) -> None:
         """Go on to the next reply that shows something to read; those that only call function tools are handled."""
         while not isinstance(node := self._run.next_node, End):
@@ -217,9 +215,11 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
                 await self._run.next()
                 continue
             reply = self._reply = await self._stack.enter_async_context(node.stream(self._run.ctx))
+            seen = list[AgentStreamEvent]()
             async for event in reply:
-                self._ahead.append(event)
+                seen.append(event)
                 if self._shows(event):
+                    reply.unread(seen)
                     return
             await self._end_reply()
 
@@ -241,7 +241,6 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
     async def _end_reply(self) -> None:
         self._check_going()
         self._reply = None
-        self._ahead.clear()
         await self._stack.aclose()
         await self._run.next()
         await self._run.heed_breakpoint()
@@ -261,52 +260,38 @@ def _asks_model(node: AgentNode[DepsT, ResultT]) -> TypeIs[ModelRequestNode[Deps
     return isinstance(node, ModelRequestNode)
 
 
-class _Events:
-    """The events of a reply: those that were read ahead, then those to come."""
-
-    def __init__(self, ahead: deque[AgentStreamEvent], reply: AsyncIterator[AgentStreamEvent]) -> None:
-        self._ahead, self._reply = ahead, reply
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AgentStreamEvent:
-        return self._ahead.popleft() if self._ahead else await anext(self._reply)
-
-
 class _Text:
-    """The text of one reply, collected from its events: parts are joined by a blank line. Iterates over its pieces."""
+    """The text of one reply, collected from its events: parts are joined by a blank line."""
 
-    def __init__(self, events: AsyncIterator[AgentStreamEvent]) -> None:
-        self._events = events
+    def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._part = 0
-        self._taken = 0
+        self._whole = ""
+        self._part: int | None = None
 
-    def __aiter__(self) -> Self:
-        return self
+    def hear(self, event: AgentStreamEvent) -> bool:
+        """Take in what the event says, if it is text: whether it is."""
+        # For each word that a model says: `match` would take twice as long.
+        if isinstance(event, PartDeltaEvent):
+            text = event.delta.content_delta if isinstance(event.delta, TextPartDelta) else ""
+        elif isinstance(event, PartStartEvent):
+            text = event.part.content if isinstance(event.part, TextPart) else ""
+        else:
+            return False
+        if not text:
+            return False
+        if event.index != self._part:
+            text = text if self._part is None else f"\n\n{text}"
+            self._part = event.index
+        self._pieces.append(text)
+        return True
 
-    async def __anext__(self) -> str:
-        """Take in events up to the next that brings text."""
-        async for event in self._events:
-            match event:
-                case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(text)) if text:
-                    return self._add(event.index, text)
-                case _:
-                    pass
-        raise StopAsyncIteration
-
-    def _add(self, part: int, text: str) -> str:
-        self._pieces.append(f"\n\n{text}" if self._pieces and part != self._part else text)
-        self._part = part
-        return text
+    def take(self) -> str:
+        """The text since it was last read."""
+        taken = "".join(self._pieces)
+        self._pieces.clear()
+        return taken
 
     def whole(self) -> str:
         """All text so far."""
-        return "".join(self._pieces)
-
-    def take(self) -> str:
-        """The text since this was last called."""
-        taken = "".join(self._pieces[self._taken :])
-        self._taken = len(self._pieces)
-        return taken
+        self._whole += self.take()
+        return self._whole

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Generic, cast
 
 from typing_extensions import TypeVar
@@ -23,10 +24,10 @@ from agentgraph.usage import Usage
 
 from .config import AgentContext
 from .events import emitted_stream
-from .pacing import Paced, Pieces
+from .pacing import Pace
 from .reading import read_partial, read_result
 from .saying import Saying
-from .turns import Prepared, end_request, failing, one_request
+from .turns import Prepared, end_request, failing, one_request, tell_failure
 
 __all__ = ["AgentStream", "open_stream"]
 
@@ -39,14 +40,15 @@ class AgentStream(Generic[DepsT, ResultT]):
 
     def __init__(self, ctx: AgentContext[DepsT], response: StreamedResponse) -> None:
         self._ctx, self._response = ctx, response
-        self._source = aiter(response)
+        self._pull = aiter(response).__anext__
+        self._ready = deque[AgentStreamEvent]()
         self._saying = Saying(ctx)
-        self._finished = False
+        limits = ctx.deps.limits
+        self._limited = limits.has_token_limits() or limits.cost_limit is not None
+        self._hinted = self._finished = False
         self.stopped = False
         """Whether the run has given the reply up as it is: cancelled, or failed, before it was whole."""
         self._error: Exception | None = None
-        self._hint: FinalResultEvent | None = None
-        self._hinted = False
 
     def __aiter__(self) -> AsyncIterator[AgentStreamEvent]:
         return self
@@ -59,18 +61,31 @@ class AgentStream(Generic[DepsT, ResultT]):
             RunCancelled: the run was cancelled, or failed, while the reply came.
             AgentRunError: the reply broke off.
         """
-        if self.stopped:
-            raise RunCancelled(self._ctx.run_id)
-        if self._hint is not None:
-            hint, self._hint = self._hint, None
-            return hint
-        event = await failing(self._ctx, self._next())
-        if event is None:
-            raise StopAsyncIteration
+        if self.stopped or self._error is not None:
+            self._refuse()
+        if self._ready:
+            return self._ready.popleft()
+        try:
+            # Inside `run_stream` it is the block that is interrupted.
+            event = await self._pull() if self._ctx.interruption.idle else await self._interruptibly()
+            if self._limited:
+                self._check_limits()
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            self._error = error
+            tell_failure(self._ctx, error)
+            raise
+        # What follows is done for each word that the model says, so that little is done.
+        if self._saying.going:
+            self._saying.hear(event)
         if not self._hinted:
-            self._hint = self._possible_result(event)
-            self._hinted = self._hint is not None
+            self._hint(event)
         return event
+
+    def unread(self, events: Sequence[AgentStreamEvent]) -> None:
+        """Put events back that were read, to be read again."""
+        self._ready.extendleft(reversed(events))
 
     @property
     def response(self) -> ModelResponse:
@@ -92,7 +107,11 @@ class AgentStream(Generic[DepsT, ResultT]):
 
     async def stream_responses(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ModelResponse]:
         """The reply so far, again and again until it is whole; at most every `debounce_by` seconds, None: each time."""
-        async for _ in Paced(Pieces(self), debounce_by, self._ctx.clock.monotonic):
+        pace = Pace(debounce_by, self._ctx.clock.monotonic)
+        async for event in self:
+            if not isinstance(event, FinalResultEvent) and pace.due():
+                yield self._response.get()
+        if pace.held:
             yield self._response.get()
 
     async def stream_output(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ResultT]:
@@ -105,10 +124,11 @@ class AgentStream(Generic[DepsT, ResultT]):
             ModelRetry: a validator of the result's type refuses them.
         """
         schema = self._ctx.deps.result
-        async for _ in Paced(Pieces(self), debounce_by, self._ctx.clock.monotonic):
-            found = read_partial(schema, self._response.get())
-            if found is not None:
-                yield cast("ResultT", found.value)  # the run's schema reads the run's result type
+        async with aclosing(self.stream_responses(debounce_by=debounce_by)) as responses:
+            async for response in responses:
+                found = read_partial(schema, response)
+                if found is not None:
+                    yield cast("ResultT", found.value)  # the run's schema reads the run's result type
         found = read_result(schema, self._response.get(), partial=False)
         if found is not None:
             yield cast("ResultT", found.value)
@@ -118,32 +138,33 @@ class AgentStream(Generic[DepsT, ResultT]):
         self._finished = True
         return end_request(self._ctx, self._response.get(), self._response.usage())
 
-    async def _next(self) -> ModelResponseStreamEvent | None:
-        if self._error is not None:  # a reply that broke off is never taken for a whole one
-            raise self._error
-        try:
-            with self._ctx.interruptible():
-                event = await anext(self._source)
-            used, limits = self._ctx.deps.spent(self.usage()), self._ctx.deps.limits
-            limits.check_tokens(used)
-            limits.check_cost(used)
-        except StopAsyncIteration:
-            return None
-        except Exception as error:
-            self._error = error
-            raise
-        self._saying.hear(event)
-        return event
+    def _refuse(self) -> None:
+        if self.stopped or self._error is None:
+            raise RunCancelled(self._ctx.run_id)
+        tell_failure(self._ctx, self._error)  # a reply that broke off is never taken for a whole one
+        raise self._error
 
-    def _possible_result(self, event: ModelResponseStreamEvent) -> FinalResultEvent | None:
+    async def _interruptibly(self) -> ModelResponseStreamEvent:
+        with self._ctx.interruptible():
+            return await self._pull()
+
+    def _check_limits(self) -> None:
+        used, limits = self._ctx.deps.spent(self.usage()), self._ctx.deps.limits
+        limits.check_tokens(used)
+        limits.check_cost(used)
+
+    def _hint(self, event: ModelResponseStreamEvent) -> None:
+        """Have the event followed by a hint if it starts what could be the result; the first such event alone."""
         result = self._ctx.deps.result
         match event:
             case PartStartEvent(part=TextPart()) if result.takes_text:
-                return FinalResultEvent(None, None)
+                hint = FinalResultEvent(None, None)
             case PartStartEvent(part=ToolCallPart() as call) if call.tool_name in result.tool_names:
-                return FinalResultEvent(call.tool_name, call.tool_call_id)
+                hint = FinalResultEvent(call.tool_name, call.tool_call_id)
             case _:
-                return None
+                return
+        self._ready.append(hint)
+        self._hinted = True
 
 
 @asynccontextmanager

@@ -20,7 +20,16 @@ from .events import RequestStarted, emitted_request
 from .instructions import instructed
 from .state import FinalResult
 
-__all__ = ["Prepared", "Turn", "begin_request", "end_request", "failing", "one_request", "request_reply"]
+__all__ = [
+    "Prepared",
+    "Turn",
+    "begin_request",
+    "end_request",
+    "failing",
+    "one_request",
+    "request_reply",
+    "tell_failure",
+]
 
 T = TypeVar("T")
 
@@ -156,10 +165,15 @@ async def failing(ctx: AgentContext[Any], work: Awaitable[T]) -> T:
     try:
         return await work
     except Exception as error:
-        ctx.failure = error
-        if isinstance(error, RunWaiting):
-            error.run_id = ctx.run_id
-            tell_requests(error)
-        if isinstance(error, AgentRunError):
-            error.messages = error.messages or tuple(ctx.state.message_history)
+        tell_failure(ctx, error)
         raise
+
+
+def tell_failure(ctx: AgentContext[Any], error: Exception) -> None:
+    """Note what the run fails with, and put into it where that was."""
+    ctx.failure = error
+    if isinstance(error, RunWaiting):
+        error.run_id = ctx.run_id
+        tell_requests(error)
+    if isinstance(error, AgentRunError):
+        error.messages = error.messages or tuple(ctx.state.message_history)

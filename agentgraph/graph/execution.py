@@ -240,6 +240,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
     async def _settle(self, event: Event, error: str | None) -> None:
         self.root.status = advance(self.status, event)
         if self.recorder is not None:
+            self.ctx.live.flush()
             await self.recorder.settle(event, error, self._journals())
         self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status, error))
 

@@ -67,6 +67,11 @@ class Interruption:
         return self._scope is not None or not self._needed
 
     @property
+    def idle(self) -> bool:
+        """Whether there is nothing to check and no scope to open before work goes on."""
+        return self._signal is None and self._deadline is None and (self._scope is not None or not self._needed)
+
+    @property
     def forbids_writing(self) -> bool:
         """Whether another owner has the run, or may have it."""
         return self._signal in (Signal.LOST, Signal.LAPSED)

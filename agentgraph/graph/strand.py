@@ -140,7 +140,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
     async def _commit(self, recorder: Recorder, turn: Turn, status: Status | None = None) -> None:
         pending = self.frontier.pending(self.path)
         turn = replace(turn, closes=True) if pending.joined or is_fork(pending.outcome) else turn
-        journaled, told = self.ctx.journal.written, self.ctx.live.told(turn.seq, self.ctx.attempt)
+        journaled, told = self.ctx.journal.written, self.ctx.live.ends(turn.seq, self.ctx.attempt)
         self.status = await recorder.commit(turn, self.ctx.state, journaled=journaled, told=told, status=status)
 
     def _move_on(self, outcome: Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -82,6 +83,8 @@ class EventModel(Model):
     ) -> None:
         self.events, self.reply, self.used = events, reply, usage
         self.closed = 0
+        self.asked = Counter[str]()
+        """How often the reply so far, and its usage, were asked for."""
 
     async def request(
         self,
@@ -131,9 +134,11 @@ class _Events(StreamedResponse):
         return event
 
     def get(self) -> ModelResponse:
+        self._model.asked["reply"] += 1
         return self._model.reply
 
     def usage(self) -> Usage:
+        self._model.asked["usage"] += 1
         used = self._model.used
         return used[min(self._told, len(used) - 1)] if used else Usage()
 
