@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := $(wildcard agentgraph tests benchmarks diagrams examples known_models)
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo test check bench bench-peers diagrams names docs format lint types layers coverage
+.PHONY: setup demo test check bench bench-quick bench-peers diagrams names docs format lint types layers coverage
 
 setup: .venv/.dev
 
@@ -18,6 +18,10 @@ check: lint types layers coverage docs
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks
+
+# Ours against its floors alone.
+bench-quick: .venv/.dev
+	$(BIN)/python -m benchmarks.quick
 
 # An environment for each library that `python -m benchmarks.peers` measures.
 bench-peers: .venv/.dev

@@ -1,4 +1,4 @@
-"""Measure all libraries side by side and print a table; `make bench-peers` makes their environments first."""
+"""Measure all libraries side by side and print tables; `make bench-peers` makes their environments first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from .libraries import install, read_libraries
+from benchmarks.size import installed
+
+from .libraries import OURS, Library, install, read_libraries
 from .measuring import measure
 from .report import figures, tables
 from .workloads import WORKLOADS
@@ -26,8 +28,7 @@ def main() -> None:
     workloads = [each for each in WORKLOADS if each.name in (arguments.workload or [each.name])]
     if arguments.install:
         for library in libraries:
-            print(f"installing {library.shown} into {library.python.parent.parent.name}", file=sys.stderr)
-            install(library)
+            _install(library)
         return
     if missing := [each.shown for each in libraries if not each.python.exists()]:
         parser.error(f"no environment for {', '.join(missing)}; `make bench-peers` makes it")
@@ -35,6 +36,14 @@ def main() -> None:
     print(tables(cells))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(figures(cells), indent=2) + "\n", encoding="utf-8")
+
+
+def _install(library: Library) -> None:
+    """Make the environment, and count what a minimal one has if that is not known or may have changed."""
+    print(f"installing {library.shown} into {library.python.parent.parent.name}", file=sys.stderr)
+    install(library)
+    if library.minimal and (library.name == OURS or not library.sizes.exists()):
+        library.sizes.write_text(json.dumps(installed(library.minimal)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

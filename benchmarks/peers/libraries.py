@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["ENVIRONMENTS", "OURS", "Library", "install", "read_libraries"]
+__all__ = ["ENVIRONMENTS", "FLOOR", "OURS", "REPOSITORY", "Library", "install", "read_libraries"]
 
 OURS = "agentgraph"
 """The library that the others are compared with."""
+
+FLOOR = "floor"
+"""The work by hand."""
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -25,16 +29,27 @@ class Library:
     Attributes:
         name: As in peers.toml, and of its environment.
         shown: What the table calls it.
-        adapter: The script that does the work with it; adapters/cell.py says what it speaks.
-        python: What runs that script.
-        requires: What pip installs for it.
+        adapter: The package of scripts that do the work with it; adapters/cell.py says what it speaks.
+        python: What runs these.
+        imports: How a program gets its agent class, or what it has instead.
+        minimal: What pip installs for that.
+        requires: What pip installs besides, for the adapter.
+        none: Why a module is not in the adapter.
     """
 
     name: str
     shown: str
-    adapter: Path
+    adapter: str
     python: Path
+    imports: str = ""
+    minimal: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    none: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+
+    @property
+    def sizes(self) -> Path:
+        """Where is written what its minimal installation brings."""
+        return self.python.parent.parent / "size.json"
 
 
 def read_libraries() -> list[Library]:
@@ -45,9 +60,12 @@ def read_libraries() -> list[Library]:
         Library(
             name,
             each["shown"],
-            HERE / "adapters" / each["adapter"],
+            each["adapter"],
             ENVIRONMENTS / name / "bin" / "python",
+            each["imports"],
+            tuple(each.get("minimal", ())),
             tuple(each["requires"]),
+            each.get("none", {}),
         )
         for name, each in written.items()
     ]
@@ -61,6 +79,6 @@ def install(library: Library) -> None:
     """
     if not library.python.exists():
         subprocess.run([sys.executable, "-m", "venv", library.python.parent.parent], check=True)
-    if library.requires:
-        pip = [str(library.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *library.requires], check=True, cwd=REPOSITORY)
+    minimal = () if library.name == OURS else library.minimal  # of which `requires` has an editable form
+    pip = [str(library.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, *minimal, *library.requires], check=True, cwd=REPOSITORY)

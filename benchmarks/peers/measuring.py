@@ -6,18 +6,25 @@ import json
 import os
 import statistics
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
-from typing import TypedDict, final
 
-from .libraries import Library
+from .adapters.cell import Absent, Done, Figures
+from .libraries import OURS, REPOSITORY, Library
 from .workloads import Workload
 
-__all__ = ["Cell", "Failed", "measure"]
+__all__ = ["Cell", "imported", "measure"]
 
-LONGEST = 600
-"""Seconds that one process may take."""
+CELL = REPOSITORY / "benchmarks" / "peers" / "adapters" / "cell.py"
+
+BUDGET = 8
+"""Seconds: a library that took more for a workload does not do it again in the next round."""
+
+IMPORTS = 5
+"""Imports of a round."""
 
 
 class Failed(Exception):
@@ -29,71 +36,134 @@ class Cell:
     """What one library needed for one workload.
 
     Attributes:
-        rounds: Seconds for the whole, the median of each process.
+        rounds: Of each figure, the median of each process.
         none: Why there is nothing to measure; empty if there is.
     """
 
     workload: Workload
     library: Library
-    rounds: tuple[float, ...] = ()
+    rounds: Mapping[str, Sequence[float]] = field(default_factory=dict[str, list[float]])
     none: str = ""
 
-    @property
-    def seconds(self) -> float | None:
-        """The median of the rounds."""
-        return statistics.median(self.rounds) if self.rounds else None
+    def value(self, figure: str) -> float | None:
+        """The median of the rounds, of one piece if the workload is told by piece."""
+        rounds = self.rounds.get(figure)
+        return self.workload.per(figure, statistics.median(rounds)) if rounds else None
 
 
 def measure(libraries: Sequence[Library], workloads: Sequence[Workload], rounds: int) -> list[Cell]:
     """Every library at every workload, by workload.
 
     Within a round the libraries take turns, every second round backwards, so that a slow minute of the machine meets
-    all of them.
-
-    Raises:
-        Failed: One could not do its work, or returned another result than the workload's.
+    all of them. One that fails, or returns another result than the workload's, has a cell that says so.
     """
-    took: dict[tuple[Workload, Library], list[float]] = {}
-    none: dict[tuple[Workload, Library], str] = {}
+    cells = {pair: Cell(*pair) for pair in product(workloads, libraries)}
+    spent = dict.fromkeys(cells, 0.0)
     for number in range(rounds):
         for pair in product(workloads, libraries if number % 2 == 0 else libraries[::-1]):
-            if pair in none:
+            if cells[pair].none or spent[pair] > BUDGET:
                 continue
-            said = _run(*pair)
-            if isinstance(said, str):
-                none[pair] = said
-            else:
-                took.setdefault(pair, []).append(said)
-    pairs = product(workloads, libraries)
-    return [Cell(*pair, rounds=tuple(took.get(pair, ())), none=none.get(pair, "")) for pair in pairs]
+            began = time.monotonic()
+            cells[pair] = _after(cells[pair], list(cells.values()))
+            spent[pair] += time.monotonic() - began
+            _say(number, cells[pair], spent[pair])
+    return list(cells.values())
 
 
-@final
-class _Measured(TypedDict):
-    """What an adapter says of work that it did."""
-
-    seconds: list[float]
-    result: int
-
-
-@final
-class _Absent(TypedDict):
-    """What an adapter says of work that its library has no way to do."""
-
-    none: str
+def _after(cell: Cell, others: Sequence[Cell]) -> Cell:
+    """The cell after one more process."""
+    try:
+        figures = _why_not(cell, others) or _run(cell.workload, cell.library)
+    except Failed as error:
+        figures = str(error)
+    if isinstance(figures, str):
+        return Cell(cell.workload, cell.library, none=figures)
+    rounds = {name: [*cell.rounds.get(name, ()), statistics.median(each)] for name, each in figures.items()}
+    return Cell(cell.workload, cell.library, rounds)
 
 
-def _run(workload: Workload, library: Library) -> float | str:
-    """The median of what one process measured, or why it measured nothing."""
-    command = [str(library.python), str(library.adapter), workload.name, str(workload.size)]
-    # An environment finds its own packages, and nothing that this process was told of.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST, env=environment)
-    if ran.returncode:
-        raise Failed(f"{library.shown} failed at {workload.name!r}:\n{ran.stderr}")
-    said: _Measured | _Absent = json.loads(ran.stdout.splitlines()[-1])
+def _why_not(cell: Cell, others: Sequence[Cell]) -> str:
+    """Why the work is not even begun."""
+    workload, library = cell.workload, cell.library
+    if workload.only and library.name not in workload.only:
+        return "not measured"
+    if workload.module in library.none:
+        return library.none[workload.module]
+    if workload.after is not None:
+        name, most = workload.after
+        smaller = next(each for each in others if each.library == library and each.workload.name == name)
+        took = smaller.rounds.get("wall", ())
+        if not took or statistics.median(took) > most:
+            return smaller.none or f"not in {workload.longest:g} s"
+    return ""
+
+
+def _run(workload: Workload, library: Library) -> Figures | str:
+    """What one process measured, or why it measured nothing."""
+    match workload.module, workload.cell:
+        case "driver", "import":
+            return imported(library)
+        case "driver", _:
+            return _installed(library)
+        case module, cell:
+            arguments = [f"{library.adapter}.{module}", cell, str(workload.size), json.dumps(dict(workload.options))]
+    printed = _python(library, [str(CELL), *arguments], workload)
+    said: Done | Absent = json.loads(printed.splitlines()[-1])
     if "none" in said:
         return said["none"]
     if said["result"] != workload.result:
-        raise Failed(f"{library.shown} returned {said['result']} for {workload.name!r}, not {workload.result}")
-    return statistics.median(said["seconds"])
+        raise Failed(f"failed: returned {said['result']}, not {workload.result}")
+    return said["figures"]
+
+
+def _python(library: Library, arguments: Sequence[str], workload: Workload) -> str:
+    """What the library's Python prints."""
+    # An environment finds its own packages, and nothing that this process was told of; ours is what stands here. With
+    # bytecode, as after any installation: some machines are told not to write it.
+    hidden = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    if library.name == OURS:
+        environment["PYTHONPATH"] = str(REPOSITORY)
+    command = [str(library.python), *arguments]
+    try:
+        ran = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=workload.longest, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"not in {workload.longest:g} s") from None
+    if ran.returncode:
+        sys.stderr.write(ran.stderr)
+        raise Failed(f"failed: {(ran.stderr.strip().splitlines() or ['no word'])[-1]}")
+    return ran.stdout
+
+
+def imported(library: Library) -> Figures:
+    """CPU of fresh interpreters that import the library, net of the bare one before."""
+    took = [_cpu(library, library.imports) - _cpu(library, "pass") for _ in range(IMPORTS)]
+    return {"cpu": took}
+
+
+def _cpu(library: Library, code: str) -> float:
+    timed = f"import time\n{code}\nprint(time.process_time())"
+    return float(_python(library, ["-c", timed], Workload("import", "driver", "import", 1, 1)))
+
+
+def _installed(library: Library) -> Figures | str:
+    """What was counted when the environment was made."""
+    if not library.minimal:
+        return "nothing of its own"
+    if not library.sizes.exists():
+        return "not counted"
+    sizes: dict[str, float] = json.loads(library.sizes.read_text(encoding="utf-8"))
+    return {name: [value] for name, value in sizes.items()}
+
+
+def _say(number: int, cell: Cell, spent: float) -> None:
+    """Tell who waits how far it is."""
+    words = (
+        cell.none.splitlines()[0] if cell.none else " ".join(f"{name} {cell.value(name):.4g}" for name in cell.rounds)
+    )
+    print(
+        f"round {number + 1}: {cell.workload.name:<18} {cell.library.shown:<26} {spent:5.1f} s  {words}",
+        file=sys.stderr,
+    )

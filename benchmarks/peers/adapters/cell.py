@@ -1,52 +1,304 @@
-"""What every adapter speaks: `python with_LIBRARY.py WORKLOAD SIZE` prints one line of JSON.
+"""What every adapter speaks: `python cell.py MODULE CELL SIZE [OPTIONS]` does one piece of work and prints it as JSON.
 
-That is `{"seconds": [...], "result": N}`, seconds of each repetition, or `{"none": "why"}`. Standard library only.
+MODULE, such as `with_burr.graphs`, has a `CELLS`: how its library does the work of each name, or why it cannot. What is
+printed is `{"figures": {"wall": [...], "cpu": [...]}, "result": N}`, seconds of each repetition, with `bytes` or
+`memory` where they are asked for, or `{"none": "why"}`. Standard library only: each library has its own environment.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import json
+import math
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+import tracemalloc
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypedDict, final
 
-__all__ = ["Cell", "Work", "answer", "square"]
+__all__ = [
+    "Absent",
+    "Cell",
+    "Crowd",
+    "Done",
+    "Durable",
+    "Figures",
+    "Job",
+    "Resumed",
+    "Served",
+    "Timed",
+    "Work",
+    "measured",
+]
 
-Work = Callable[[], Awaitable[int]]
+Work: TypeAlias = Callable[[], Awaitable[int]]
 """What is timed; returns a number that shows it was done."""
 
-Cell = Callable[[int], Work] | str
-"""Makes the work of a size, anew for each repetition and untimed; or why there is none."""
+Options: TypeAlias = Mapping[str, str | int | float]
+"""`text` and `synchronous` of a `Job`; `memory` of a `Crowd`: 0 to leave it out; `enough`: see `ENOUGH`."""
+
+CELL = Path(__file__).resolve()
+CHAT_SERVER = CELL.with_name("chat_server.py")
 
 ENOUGH = 1.0
-"""Seconds after which nothing is repeated."""
+"""Seconds after which nothing is repeated, unless the options say otherwise."""
 
-REPETITIONS = 5
+REPETITIONS = 7
 
+SHORTEST = 0.02
+"""Seconds that a repetition takes at least: work that takes less is done several times in a row."""
 
-async def square(number: int) -> int:
-    """What each branch of a fork does: it gives way once."""
-    await asyncio.sleep(0)
-    return number * number
-
-
-def answer(cells: Mapping[str, Cell]) -> None:
-    """Do what the arguments ask for, and say how long it took."""
-    name, size = sys.argv[1], int(sys.argv[2])
-    cell = cells.get(name, "not written")
-    print(json.dumps({"none": cell} if isinstance(cell, str) else asyncio.run(_measured(cell, size))))
+CROWD = 4
+"""One of so many runs is enough to see what each of them holds: counting memory costs time."""
 
 
-async def _measured(cell: Callable[[int], Work], size: int) -> dict[str, object]:
-    await cell(max(size // 100, 10))()
-    seconds: list[float] = []
+def _go_on(done: int) -> None:
+    """What a model does that is not to stop anywhere."""
+    del done
+
+
+@dataclass(frozen=True)
+class Job:
+    """A durable piece of work.
+
+    Attributes:
+        size: How many turns a run takes.
+        folder: Where the store is.
+        text: How many characters each tool call returns.
+        synchronous: What SQLite is told about its flushes.
+        resume: Is the run there already?
+        asked: What the model calls first, with the number of turns that it sees.
+    """
+
+    size: int
+    folder: Path
+    text: int = 1_000
+    synchronous: str = "NORMAL"
+    resume: bool = False
+    asked: Callable[[int], None] = _go_on
+
+
+Figures: TypeAlias = dict[str, list[float]]
+"""`wall` and `cpu` in seconds, of each repetition; `bytes` that are stored; `memory` in bytes."""
+
+
+@final
+class Done(TypedDict):
+    """Work that was measured."""
+
+    figures: Figures
+    result: int
+
+
+@final
+class Absent(TypedDict):
+    """Work that the library has no way to do."""
+
+    none: str
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Work that is made anew for each repetition, untimed."""
+
+    make: Callable[[int], Work]
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Work whose size is a number of runs that are under way at once, and which is measured for memory too."""
+
+    make: Callable[[int], Work]
+
+
+@dataclass(frozen=True)
+class Served:
+    """Work that talks to a chat server: it is given the server's address, and may be done again and again."""
+
+    open: Callable[[int, str], AbstractAsyncContextManager[Work]]
+
+
+@dataclass(frozen=True)
+class Durable:
+    """Work on a store, which may be done again and again: each time is another run. What it leaves is measured too."""
+
+    open: Callable[[Job], AbstractAsyncContextManager[Work]]
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The same after its process died at the last call of the model: from opening the store until that call."""
+
+    open: Callable[[Job], AbstractAsyncContextManager[Work]]
+
+
+Cell: TypeAlias = Callable[[int], Work] | Timed | Crowd | Served | Durable | Resumed | str
+"""How the work is done; a function by itself is `Timed`, a text says why there is no way."""
+
+
+def measured(module: str, name: str, size: int, options: Options) -> Done | Absent:
+    """What the line says."""
+    cells: Mapping[str, Cell] = importlib.import_module(module).CELLS
+    match cells.get(name, "not written"):
+        case str(why):
+            return {"none": why}
+        case Resumed():
+            return _resumed([module, name, str(size)], options)
+        case Durable(open=opened):
+            return asyncio.run(_durable(opened, size, options))
+        case Served(open=opened):
+            return asyncio.run(_served(opened, size, options))
+        case Crowd(make=make):
+            return asyncio.run(_crowd(make, size, options))
+        case Timed(make=make):
+            return asyncio.run(_timed(make, size, options))
+        case make:
+            return asyncio.run(_timed(make, size, options))
+
+
+async def _timed(make: Callable[[int], Work], size: int, options: Options) -> Done:
+    await make(min(size, max(size // 100, 10)))()
+    return await _repeated(lambda: make(size), options)
+
+
+async def _repeated(make: Callable[[], Work], options: Options) -> Done:
+    """Repeat until there is enough of it: each time the work, as often in a row as it takes to be measurable."""
+    wall, cpu, result = await _once([make()])
+    enough = float(options.get("enough", ENOUGH))
+    often = math.ceil(SHORTEST / max(wall, 1e-7))
+    times: list[tuple[float, float]] = [(wall, cpu)] if often == 1 else []
+    while len(times) < REPETITIONS and sum(each for each, _ in times) * often < enough:
+        wall, cpu, result = await _once([make() for _ in range(often)])
+        times.append((wall / often, cpu / often))
+    return {"figures": {"wall": [each for each, _ in times], "cpu": [each for _, each in times]}, "result": result}
+
+
+async def _once(works: list[Work]) -> tuple[float, float, int]:
     result = 0
-    while len(seconds) < REPETITIONS and sum(seconds) < ENOUGH:
-        work = cell(size)
-        gc.collect()
-        began = time.perf_counter()
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for work in works:
         result = await work()
-        seconds.append(time.perf_counter() - began)
-    return {"seconds": seconds, "result": result}
+    return time.perf_counter() - wall, time.process_time() - cpu, result
+
+
+async def _crowd(make: Callable[[int], Work], size: int, options: Options) -> Done:
+    said = await _timed(make, size, options)
+    if not options.get("memory", 1):
+        return said
+    work = make(size // CROWD)
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    await work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return {"figures": {**said["figures"], "memory": [float(peak - before)]}, "result": said["result"]}
+
+
+async def _served(opened: Callable[[int, str], AbstractAsyncContextManager[Work]], size: int, options: Options) -> Done:
+    with _chat_server(size) as url:
+        async with opened(size, url) as work:
+            await work()
+            return await _repeated(lambda: work, options)
+
+
+@contextmanager
+def _chat_server(chunks: int) -> Generator[str]:
+    """The address of a chat server in a process of its own."""
+    server = subprocess.Popen([sys.executable, str(CHAT_SERVER), str(chunks)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+    finally:
+        server.kill()
+        server.communicate()
+
+
+async def _durable(opened: Callable[[Job], AbstractAsyncContextManager[Work]], size: int, options: Options) -> Done:
+    with tempfile.TemporaryDirectory() as folder:
+        async with opened(_job(size, Path(folder), options)) as work:
+            await work()
+            said = await _repeated(lambda: work, options)
+    with tempfile.TemporaryDirectory() as folder:
+        async with opened(_job(size, Path(folder), options)) as work:
+            await work()
+        stored = _stored(Path(folder))
+    return {"figures": {**said["figures"], "bytes": [float(stored)]}, "result": said["result"]}
+
+
+def _stored(folder: Path) -> int:
+    """The bytes of all files in there."""
+    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+
+
+def _resumed(arguments: list[str], options: Options) -> Done:
+    """Let one process die at the last call of the model, then others go on with copies of what it left."""
+    with tempfile.TemporaryDirectory() as folder:
+        _by_another("left", arguments, options, Path(folder, "left"))
+        said: list[tuple[float, float]] = []
+        while len(said) < REPETITIONS and sum(wall for wall, _ in said) < float(options.get("enough", ENOUGH)):
+            copy = Path(folder, f"copy-{len(said)}")
+            shutil.copytree(Path(folder, "left"), copy)
+            wall, cpu = _by_another("taken", arguments, options, copy).split()
+            said.append((float(wall), float(cpu)))
+    return {"figures": {"wall": [each for each, _ in said], "cpu": [each for _, each in said]}, "result": 1}
+
+
+def _by_another(how: str, arguments: list[str], options: Options, folder: Path) -> str:
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, str(CELL), *arguments, json.dumps(options), how, str(folder)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return ran.stdout
+
+
+async def _left_or_taken(cell: Cell, size: int, options: Options, how: str, folder: Path) -> None:
+    """Run until the last call of the model; there, say how long it took to get to it, and die."""
+    assert isinstance(cell, Resumed)
+
+    def asked(done: int) -> None:
+        if done == size:
+            print(time.perf_counter() - wall, time.process_time() - cpu, flush=True)
+            os._exit(0)
+
+    resume = how == "taken"
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    async with cell.open(_job(size, folder, options, resume=resume, asked=asked)) as work:
+        await work()
+    raise RuntimeError(f"the model was never asked after {size} turns")
+
+
+def _job(
+    size: int,
+    folder: Path,
+    options: Options,
+    *,
+    resume: bool = False,
+    asked: Callable[[int], None] = _go_on,
+) -> Job:
+    text, synchronous = int(options.get("text", 1_000)), str(options.get("synchronous", "NORMAL"))
+    return Job(size, folder, text, synchronous, resume, asked)
+
+
+def main(module: str, name: str, size: str, options: str = "{}", how: str = "", folder: str = "") -> None:
+    """Do what the arguments ask for, and say how long it took."""
+    if how:
+        cell = importlib.import_module(module).CELLS[name]
+        asyncio.run(_left_or_taken(cell, int(size), json.loads(options), how, Path(folder)))
+    else:
+        print(json.dumps(measured(module, name, int(size), json.loads(options))))
+
+
+if __name__ == "__main__":
+    sys.modules["cell"] = sys.modules["__main__"]  # what adapters import is this very module
+    main(*sys.argv[1:])

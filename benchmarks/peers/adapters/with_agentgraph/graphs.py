@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cell import Work, answer, square
+from cell import Cell, Work
+from work import square
 
 from agentgraph.graph import BaseNode, End, Fork, Graph, Join, Store
 from agentgraph.stores import MemoryStore
@@ -62,11 +63,9 @@ def fork(size: int, store: Store | None = None) -> Work:
     return work
 
 
-answer(
-    {
-        "transitions": transitions,
-        "transitions-stored": lambda size: transitions(size, MemoryStore()),
-        "fork": fork,
-        "fork-stored": lambda size: fork(size, MemoryStore()),
-    }
-)
+CELLS: dict[str, Cell] = {
+    "transitions": transitions,
+    "transitions-stored": lambda size: transitions(size, MemoryStore()),
+    "fork": fork,
+    "fork-stored": lambda size: fork(size, MemoryStore()),
+}

@@ -8,7 +8,8 @@ from typing import Any
 from burr.core import ApplicationBuilder, ApplicationContext, State, action, default, expr
 from burr.core.parallelism import MapStates
 from burr.core.persistence import AsyncInMemoryPersister
-from cell import Work, answer, square
+from cell import Cell, Work
+from work import square
 
 
 @action(reads=["n"], writes=["n"])
@@ -77,11 +78,9 @@ def ending(builder: ApplicationBuilder, kept: AsyncInMemoryPersister | None = No
     return work
 
 
-answer(
-    {
-        "transitions": lambda size: ending(counting(size)),
-        "transitions-stored": lambda size: ending(counting(size), AsyncInMemoryPersister()),
-        "fork": lambda size: ending(spreading(size)),
-        "fork-stored": lambda size: ending(spreading(size), AsyncInMemoryPersister()),
-    }
-)
+CELLS: dict[str, Cell] = {
+    "transitions": lambda size: ending(counting(size)),
+    "transitions-stored": lambda size: ending(counting(size), AsyncInMemoryPersister()),
+    "fork": lambda size: ending(spreading(size)),
+    "fork-stored": lambda size: ending(spreading(size), AsyncInMemoryPersister()),
+}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from cell import Work, answer, square
+from cell import Cell, Work
+from work import square
 
 
 @dataclass
@@ -46,4 +47,9 @@ def fork(size: int) -> Work:
 
 NO_STORE = "no store"
 
-answer({"transitions": transitions, "transitions-stored": NO_STORE, "fork": fork, "fork-stored": NO_STORE})
+CELLS: dict[str, Cell] = {
+    "transitions": transitions,
+    "transitions-stored": NO_STORE,
+    "fork": fork,
+    "fork-stored": NO_STORE,
+}
