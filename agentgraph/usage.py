@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
+from operator import not_
 from typing import Annotated
 
 from pydantic import Field
@@ -11,10 +12,6 @@ from pydantic import Field
 from agentgraph.exceptions import UsageLimitExceeded
 
 __all__ = ["Usage", "UsageLimits"]
-
-
-def _is_zero(value: int | Decimal) -> bool:
-    return not value
 
 
 @dataclass(slots=True)
@@ -28,9 +25,9 @@ class Usage:
     details: dict[str, int] | None = None
     """Whatever else the service counts, by its own names."""
     _: KW_ONLY
-    priced: Annotated[int, Field(exclude_if=_is_zero)] = 0
+    priced: Annotated[int, Field(exclude_if=not_)] = 0
     """Of how many of the requests the price is known, and in `cost`."""
-    cost: Annotated[Decimal, Field(exclude_if=_is_zero)] = Decimal(0)
+    cost: Annotated[Decimal, Field(exclude_if=not_)] = Decimal(0)
     """What those have cost, in US dollars; see `total_cost`."""
 
     def total_cost(self) -> Decimal | None:

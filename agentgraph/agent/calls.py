@@ -139,17 +139,17 @@ def _identity(part: ToolCallPart) -> list[str]:
 async def _run_told(batch: _Batch, call: Call) -> CallOutcome:
     ctx = batch.ctx
     outcome = answer_instead(ctx.run_id, call, ctx.deps.toolbox.tools[call.part.tool_name])
-    if outcome is None:
-        outcome = await _run(batch, call)
+    if outcome is None and ctx.journal.blank:
+        outcome = await _attempt(batch, call, str(call.position), approved=False)
+    elif outcome is None:
+        outcome = await _attempt_again(batch, call)
     batch.end(call, outcome)
     return outcome
 
 
-async def _run(batch: _Batch, call: Call) -> CallOutcome:
+async def _attempt_again(batch: _Batch, call: Call) -> CallOutcome:
     """Make the call, or ask about it; what was asked about it before, and answered, holds."""
     ctx, part, answers, key = batch.ctx, call.part, 0, str(call.position)
-    if ctx.journal.blank:
-        return await _attempt(batch, call, key, approved=False)
     here = key
     while (stored := ctx.journal.answer(here, _digest(part))) is not None:
         match read_answer(stored):
@@ -168,9 +168,11 @@ async def _run(batch: _Batch, call: Call) -> CallOutcome:
 async def _attempt(batch: _Batch, call: Call, key: str, *, approved: bool) -> CallOutcome:
     """Make the call, whatever its tool wants to be asked or noted under `key`."""
     ctx, part = batch.ctx, call.part
-    begun = await _begin(ctx, part, key, approved=approved)
+    tool = ctx.deps.toolbox.tools[part.tool_name]
+    plain = tool.after_crash == "retry" and (approved or not tool.requires_approval)
+    begun = False if plain else await _begin(ctx, part, key, approved=approved)
     try:
-        return await _make(batch, call, approved=approved)
+        return await _make(batch, call, tool, approved=approved)
     except CallDeferred:
         _ask(ctx, "deferred", part, key)
     except ApprovalRequired as required:
@@ -188,11 +190,10 @@ async def _attempt(batch: _Batch, call: Call, key: str, *, approved: bool) -> Ca
 async def _begin(ctx: AgentContext[Any], part: ToolCallPart, key: str, *, approved: bool) -> bool:
     """Ask for approval, if the tool says so, and note that the call is made; whether it was noted."""
     tool = ctx.deps.toolbox.tools[part.tool_name]
-    asks, notes = tool.requires_approval and not approved, tool.after_crash != "retry"
     # Arguments that do not fit go back to the model: nobody is asked about them, and nothing happens.
-    if not (asks or notes) or not tool.accepts(part):
+    if not tool.accepts(part):
         return False
-    if asks:
+    if tool.requires_approval and not approved:
         _ask(ctx, "approval", part, key)
     noted = Once[CallOutcome](key, _run_told, identity=_identity(part), after_crash=tool.after_crash)
     await ctx.journal.begin_call(noted, about("unknown outcome", part))
@@ -210,14 +211,14 @@ def _approved_already(name: str) -> UserError:
     )
 
 
-async def _make(batch: _Batch, call: Call, *, approved: bool) -> CallOutcome:
+async def _make(batch: _Batch, call: Call, tool: Tool[Any], *, approved: bool) -> CallOutcome:
     """Make the call. What it adds to the usage that it is handed is told, journaled and counted exactly once."""
     ctx, position = batch.ctx, call.position
-    tool = ctx.deps.toolbox.tools[call.part.tool_name]
     if ctx.journal.blank and not tool.takes_ctx:  # it has nothing to count in, and has had nothing
         return CallOutcome(await _answer(ctx, call, tool, None))
-    before, spent = snapshot(ctx.state.usage), _spent(ctx, position) or Usage()
-    usage = batch.live[position] = before + spent
+    before, spent = snapshot(ctx.state.usage), _spent(ctx, position)
+    begun = before if spent is None else before + spent
+    usage = batch.live[position] = snapshot(begun)
     scope = _scope(batch, position)
     if scope is not None:
         batch.scopes[position] = scope
@@ -240,7 +241,7 @@ async def _make(batch: _Batch, call: Call, *, approved: bool) -> CallOutcome:
     try:
         answer = await _answer(ctx, call, tool, here)
     except BaseException:
-        if usage != before + spent:
+        if usage != begun:
             await _note_used(ctx, position, difference(usage, before))
         raise
     return CallOutcome(answer, None if usage == before else difference(usage, before))

@@ -66,6 +66,9 @@ class _Winner:
 async def _handle_calls(
     ctx: AgentContext[Any], calls: HandleCalls, tell: Tell | None
 ) -> ModelRequest | FinalResult[Any]:
+    functions = calls.of(CallKind.FUNCTION)
+    if len(functions) == len(calls.calls):
+        return await _next_request(ctx, calls, {}, tell)
     refused = {call.position: unknown_tool(call.part, _tool_names(ctx)) for call in calls.of(CallKind.UNKNOWN)}
     winner: _Winner | None = None
     for call in calls.of(CallKind.RESULT):
@@ -78,7 +81,7 @@ async def _handle_calls(
         return await _next_request(ctx, calls, refused, tell)
     ran: Mapping[int, Answer] = {}
     if ctx.deps.end_strategy == "exhaustive":
-        ran = await run_calls(ctx, calls.of(CallKind.FUNCTION), tell)
+        ran = await run_calls(ctx, functions, tell)
     ctx.state.message_history.append(ModelRequest(_closing(calls, winner, ran)))
     return FinalResult(winner.value, winner.call.part.tool_name, winner.call.part.tool_call_id)
 

@@ -132,6 +132,8 @@ class Journal:
 
     async def once_all(self, calls: Sequence[Once[T]]) -> list[T]:
         """Run a batch side by side, the value that comes last being held for the commit."""
+        if len(calls) == 1:
+            return [await self._lone(calls[0])]
         _check_keys([call.key for call in calls])
         missing = {call.key for call in calls if self._known(call) is None}
         if missing:
@@ -218,6 +220,23 @@ class Journal:
         if row is None or row.kind not in (JournalKind.DONE, JournalKind.LOST) or row.digest != call.digest():
             return None
         return partial(_value, call, row)
+
+    async def _lone(self, call: Once[T]) -> T:
+        """The one call of a batch: its value is held without a look at others."""
+        known = self._known(call)
+        if known is not None:
+            return known()
+        if self._held is not None:
+            await self._write_held()
+        try:
+            value = await self._run(call)
+        except RunWaiting as waiting:
+            asked = all_of(self._run_id, [waiting])
+        else:
+            if self._write is not None:
+                self._held = partial(self._record, call, value)
+            return value
+        raise asked
 
     async def _settle(self, call: Once[T], missing: set[str], asked: dict[str, RunWaiting]) -> list[T]:
         """One call of a batch: its value; or what it asks, put into `asked`."""

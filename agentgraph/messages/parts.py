@@ -7,9 +7,11 @@ values and never changes one. Their constructors validate nothing: what comes in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from operator import is_
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import Field, PlainSerializer
@@ -41,9 +43,8 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
-def is_none(value: object) -> bool:
-    """Whether a field that JSON leaves out at its default None holds it."""
-    return value is None
+is_none: Callable[[object], bool] = partial(is_, None)
+"""Whether a field that JSON leaves out at its default None holds it. Asked for each such field of what is written."""
 
 
 def _jsonable(error: ErrorDetails) -> dict[str, Any]:  # Any: JSON

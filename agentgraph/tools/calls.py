@@ -81,7 +81,7 @@ def _check_return(name: str, content: object) -> None:
 
 
 def _why_not_json(content: object) -> str | None:
-    if content is None or isinstance(content, int | float) or (isinstance(content, str) and content.isascii()):
+    if (isinstance(content, str) and content.isascii()) or content is None or isinstance(content, int | float):
         return None
     if isinstance(content, Iterator):
         return "it can be read only once"

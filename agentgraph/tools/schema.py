@@ -46,7 +46,7 @@ class Arguments:
         Raises:
             ValidationError: they do not fit (pydantic's).
         """
-        return self.bind(self.adapter.validate_json(call_json(call)))
+        return self.bind(self.adapter.validator.validate_json(call_json(call)))
 
 
 @dataclass(frozen=True, slots=True)
