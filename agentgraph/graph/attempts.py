@@ -118,7 +118,7 @@ class Attempts:
             rows = await self.recorder.calls() if reread or noted is None else [noted]
             ctx.journal.begin(ctx.seq, rows, ctx.branch)
         else:  # it goes on with what this process knows: what was done once is not done again
-            ctx.journal.slept, ctx.journal.children = frozenset(), ()
+            ctx.journal.slept, ctx.journal.children = (), ()
         ctx.attempt += 1
         ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id(), ctx.branch))
 

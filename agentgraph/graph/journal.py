@@ -91,7 +91,7 @@ class Journal:
         self._values: dict[str, tuple[Once[Any], Any]] = {}  # what this attempt has run itself, by key
         self._held: Callable[[], JournalRecord] | None = None
         self._answered: dict[str, str] = {}  # the questions that this attempt has had answers to, with their digests
-        self.slept: frozenset[str] = frozenset()
+        self.slept: tuple[str, ...] = ()
         """The keys of the timers that this attempt has waited for."""
         self.children: tuple[str, ...] = ()
         """Those of the runs that it has started."""
@@ -104,7 +104,7 @@ class Journal:
             self._values = {}
         if self._answered:
             self._answered = {}
-        self.slept, self.children = frozenset(), ()
+        self.slept, self.children = (), ()
         self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 

@@ -31,7 +31,7 @@ async def wake_time(journal: Journal, key: str, seconds: float, now: datetime) -
     if key in journal.slept:
         message = f"step {journal.seq} sleeps twice under the key {key!r}: give each sleep a key of its own"
         raise GraphRuntimeError(message)
-    journal.slept |= {key}
+    journal.slept += (key,)
     name = f"{TIMER}{key}"
     row = journal.row(name, "")
     if row is not None:

@@ -84,6 +84,7 @@ class MemoryStore(MemoryRuns):
                 branches={each.branch: each for each in run.branches},
                 journal={(row.branch, row.seq, row.key): row for row in run.calls},
             )
+            self._index.add(run)
             self._retention.add(run.run_id, self._known(run.parent), self._known(run.origin and run.origin[0]))
             if run.status is not Status.RUNNING:
                 kept.epoch = kept.attempt = 0
@@ -204,6 +205,7 @@ class MemoryStore(MemoryRuns):
             self.blobs.keep(cutter.blobs)
             for run_id, run in new.items():
                 origin = run.new.origin
+                self._index.add(run.new)
                 self._retention.add(run_id, self._known(run.new.parent), self._known(origin and origin[0]))
             for run in new.values():
                 self._rest(run, run.status)

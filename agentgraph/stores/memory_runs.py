@@ -30,6 +30,7 @@ from agentgraph.graph.store import (
 
 from .blobs import Stored, whole
 from .memory_blobs import MemoryBlobs
+from .memory_index import RunIndex
 from .removal import Relatives, as_inserted
 from .retention import Retention
 from .watching import Glances, Watchers
@@ -199,6 +200,7 @@ class MemoryRuns:
     def __init__(self, keep: int) -> None:
         self._lock = threading.Lock()
         self._runs: dict[str, MemoryRun] = {}
+        self._index = RunIndex()
         self._retention = Retention(keep)
         self.blobs = MemoryBlobs()
         """What is big in them, each once."""
@@ -252,7 +254,7 @@ class MemoryRuns:
 
     def _forget(self, run_ids: Iterable[str]) -> None:
         for run_id in run_ids:
-            del self._runs[run_id]
+            self._index.drop(self._runs.pop(run_id).new)
             self.blobs.drop(run_id)
 
     def _find(self, run_id: str) -> MemoryRun:
@@ -262,7 +264,7 @@ class MemoryRuns:
             raise RunNotFound(run_id, PLACE) from None
 
     def _head(self, conversation: str) -> RunRecord | None:
-        found = [run for run in self._runs.values() if run.new.conversation == conversation]
+        found = self._fitting(RunFilter(conversation=conversation))
         return max(found, key=_age).record() if found else None
 
     def _check_origin(self, origin: tuple[str, int] | None, among: Collection[str] = ()) -> None:
@@ -270,21 +272,24 @@ class MemoryRuns:
             self._find(origin[0])
 
     def _relatives(self) -> Relatives:
-        runs = self._runs
-
         def children(run_id: str) -> list[RunRecord]:
-            return [run.record() for run in runs.values() if run.new.parent == run_id]
+            return [run.record() for run in self._fitting(RunFilter(parent=run_id))]
 
         def followers(run_id: str) -> list[str]:
-            return [run.new.run_id for run in runs.values() if run.new.origin and run.new.origin[0] == run_id]
+            return [run.new.run_id for run in self._fitting(RunFilter(origin=run_id))]
 
-        return Relatives(runs.__contains__, children, followers)
+        return Relatives(self._runs.__contains__, children, followers)
+
+    def _fitting(self, which: RunFilter) -> list[MemoryRun]:
+        ids = self._index.of(which)
+        runs = self._runs.values() if ids is None else [self._runs[run_id] for run_id in ids]
+        return [run for run in runs if run.fits(which)]
 
     # Last: what stands below it could not say `list[…]`.
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         which = which or RunFilter()
         with self._lock:
-            found = [run for run in self._runs.values() if run.fits(which)]
+            found = self._fitting(which)
             found.sort(key=_age, reverse=True)
             return self._whole([run.record() for run in found[: which.limit]])
 
