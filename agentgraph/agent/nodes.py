@@ -33,7 +33,7 @@ from .handling import handle
 from .state import AgentState, FinalResult
 from .streaming import AgentStream, open_stream
 from .telling import told
-from .turns import Turn, begin_request, end_request, failing, request_reply
+from .turns import Turn, begin_request, end_request, failing, one_request, request_reply
 
 __all__ = ["HandleResponseNode", "ModelRequestNode", "UserPromptNode"]
 
@@ -81,7 +81,10 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
         """
         reply = self._turn.take_reply()
         if reply is None:
-            reply = await request_reply(ctx, await begin_request(ctx, self.request))
+            prepared = await begin_request(ctx, self.request)
+            with ctx.deps.counting(one_request):
+                reply, usage = await request_reply(ctx, prepared)
+            end_request(ctx, reply, usage)
         return HandleResponseNode(reply)
 
     def interrupted(

@@ -14,6 +14,8 @@ from .setup import Ask, RunSetup
 
 __all__ = ["OpenRun"]
 
+_FREE = nullcontext()
+
 
 class OpenRun:
     """What `Agent.iter` hands out; entered once."""
@@ -27,7 +29,7 @@ class OpenRun:
         slot: AbstractAsyncContextManager[None] | None = None,
     ) -> None:
         self._setup, self._ask = setup, ask
-        self._slot = nullcontext() if slot is None else slot
+        self._slot = _FREE if slot is None else slot
         self._held: GraphRun[Any, Any, Any]
         self._run: AgentRun[Any, Any]
 
@@ -35,6 +37,7 @@ class OpenRun:
         await self._slot.__aenter__()
         try:
             self._held = GraphRun(await self._setup.open(self._ask))
+            del self._ask  # most runs are held far longer than they take to be opened
         except BaseException:
             await self._slot.__aexit__(*sys.exc_info())
             raise

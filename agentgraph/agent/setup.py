@@ -70,7 +70,7 @@ def agent_graph(result_type: Any = str) -> Graph[AgentState, RunConfig[Any], Any
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ask:
     """What a door was called with."""
 
@@ -244,7 +244,7 @@ class RunSetup(Generic[ResultT]):
         )
         node: UserPromptNode[Any, ResultT] = UserPromptNode(ask.prompt)
         execution = await self._scheduler(store, config, ask).begin(self.graph, node, (state, config), info)
-        execution.adopt = partial(_share, state.usage)
+        execution.adopt = _share
         return execution
 
     async def _open_child(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
@@ -290,8 +290,8 @@ class RunSetup(Generic[ResultT]):
         usage = options.get("usage")
         if usage is None:
             usage = execution.ctx.state.usage
-        _share(usage, execution.ctx.state)
-        execution.adopt = partial(_share, usage)
+        _count_in(usage, execution.ctx.state)
+        execution.adopt = _share
         return execution
 
     def _kept(self, options: RunOptions[Any]) -> Store:
@@ -348,7 +348,12 @@ def _as_given(options: RunOptions[Any], given: RunOptions[Any]) -> RunOptions[An
     return {**options, "model": given.get("model"), "deps": given.get("deps")}
 
 
-def _share(usage: Usage, state: AgentState) -> None:
+def _share(before: AgentState, state: AgentState) -> None:
+    """Let a state that was read back count in what the one before it did."""
+    _count_in(before.usage, state)
+
+
+def _count_in(usage: Usage, state: AgentState) -> None:
     """Let the state count in `usage`, which is to show what the run has used."""
     totals, state.usage = state.usage, usage
     usage.requests, usage.details = totals.requests, totals.details

@@ -149,15 +149,12 @@ def one_request() -> Usage:
     return Usage(requests=1)
 
 
-async def request_reply(ctx: AgentContext[Any], prepared: Prepared) -> ModelResponse:
-    """Send the request and wait for the whole reply."""
+def request_reply(ctx: AgentContext[Any], prepared: Prepared) -> Awaitable[tuple[ModelResponse, Usage]]:
+    """Send the request and wait for the whole reply. No coroutine of its own: runs hold theirs while they wait."""
     config = ctx.deps
-    with config.counting(one_request):
-        if ctx.outlet.observers:
-            reply, usage = await emitted_request(ctx, prepared.event(config))
-        else:
-            reply, usage = await config.model.request(prepared.messages, config.settings, prepared.parameters)
-    return end_request(ctx, reply, usage)
+    if ctx.outlet.observers:
+        return emitted_request(ctx, prepared.event(config))
+    return config.model.request(prepared.messages, config.settings, prepared.parameters)
 
 
 async def failing(ctx: AgentContext[Any], work: Awaitable[T]) -> T:

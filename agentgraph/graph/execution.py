@@ -54,8 +54,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
     """Where the root stands at a fork: what is walked inside of it."""
     options: bytes = b"{}"
     """What the run was started with, as `RunInfo.options` had it."""
-    adopt: Callable[[StateT], None] | None = None
-    """Told of each state that is read back for a step to be taken anew."""
+    adopt: Callable[[StateT, StateT], None] | None = None
+    """Told of the state so far and of the one that is read back in its place, for a step to be taken anew."""
     one_turn: bool = False
     """Of the branches that are open, one takes one turn in a step; else all are walked to their join."""
 
@@ -229,9 +229,9 @@ class Execution(Generic[StateT, DepsT, ResultT]):
     async def _again(self, recorder: Recorder) -> BaseNode[StateT, DepsT, ResultT]:
         """The pending node anew, with the state as it was before the attempt that ended."""
         restored, rows = await recorder.reread()
-        self.ctx.state = restored.state
         if self.adopt is not None:
-            self.adopt(restored.state)
+            self.adopt(self.ctx.state, restored.state)
+        self.ctx.state = restored.state
         self.take_up(restored, self.ctx.seq, rows)
         pending = self.pending
         assert not isinstance(pending, End)  # a step was under way
