@@ -29,6 +29,7 @@ __all__ = [
     "lone_error",
     "shielded",
     "soon",
+    "uninterrupted",
     "woken_together",
 ]
 
@@ -132,6 +133,17 @@ async def in_thread(function: Callable[[], T]) -> T:
         if anyio.current_effective_deadline() > -math.inf:  # no scope did it, which would do so again
             _cancel_again(cancelled)
     return ended.result(0)
+
+
+def uninterrupted(function: Callable[[], T]) -> T:
+    """Call `function`, which trio's `KeyboardInterrupt` does not reach inside; asyncio's is a cancellation."""
+
+    def call() -> T:
+        return function()
+
+    trio = _trio()
+    protected: Callable[[], T] = function if trio is None else trio.lowlevel.enable_ki_protection(call)
+    return protected()
 
 
 class ThreadWaiter(Generic[T]):
@@ -264,10 +276,11 @@ def _cancel_again(cancelled: BaseException) -> None:
 
 def _trio() -> ModuleType | None:
     """trio, if that is what runs here."""
-    with suppress(KeyError, RuntimeError):  # it is not loaded, or is not what runs here
-        trio = sys.modules["trio"]
-        trio.lowlevel.current_trio_token()
-        return trio
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        with suppress(RuntimeError):  # it is not what runs here
+            trio.lowlevel.current_trio_token()
+            return trio
     return None
 
 

@@ -15,7 +15,7 @@ import pytest
 import trio
 from anyio.lowlevel import checkpoint
 
-from agentgraph.concurrency import ThreadWaiter, called_in_loop, heed_cancel, in_thread, shielded
+from agentgraph.concurrency import ThreadWaiter, called_in_loop, heed_cancel, in_thread, shielded, uninterrupted
 
 pytestmark = pytest.mark.anyio
 
@@ -145,6 +145,21 @@ def test_an_interrupt_of_trio_does_not_cut_off_what_is_shielded() -> None:
         thread.join()
         await heed_cancel()
         got.append(2)
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main)
+    assert got == [1]
+
+
+def test_trios_interrupt_does_not_reach_what_is_uninterrupted() -> None:
+    got: list[int] = []
+
+    def work() -> int:
+        signal.raise_signal(signal.SIGINT)
+        return 1
+
+    async def main() -> None:
+        got.append(uninterrupted(work))
 
     with pytest.raises(KeyboardInterrupt):
         trio.run(main)

@@ -5,6 +5,9 @@ shared by as many runs as there are. An item that is refused (`RunFenced`, `RunB
 alone. When anything else goes wrong, what was not written is tried item by item, so that only those fail that must. A
 caller is answered after its commit, never before.
 
+Where a write needs no flush, a hop to the thread and back costs as much as the write. So while nothing is queued, and
+the medium can do it without waiting for anything, whoever asks writes it himself; but now and then the thread does.
+
 The thread has the leases renewed too, so an event loop that is blocked loses nothing, and what the renewal finds is
 told to the runs' owners. Where the database keeps it waiting, a second thread (`watchdog.py`) sees leases run out. Both
 sleep until there is something to do. How a group is written is the affair of a `Medium`, one for each kind of database.
@@ -17,10 +20,11 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-from agentgraph.concurrency import ThreadWaiter, woken_together
+from agentgraph.concurrency import ThreadWaiter, uninterrupted, woken_together
 from agentgraph.exceptions import StoreError
 from agentgraph.graph.store import Alarm
 
@@ -38,6 +42,10 @@ LOG = logging.getLogger("agentgraph.stores")
 
 _RENEWALS = 3
 """How often a lease is renewed in its length: two may fail before it runs out."""
+
+_AT_ONCE = 64
+"""So many writes in a row are done by who asks for them, then the thread does one: a medium has it do what takes long,
+and an event loop, which is not left meanwhile, gets its turn."""
 
 
 class OutOfReachError(Exception):
@@ -69,40 +77,54 @@ class Item(Generic[WriteT, T]):
         """The epoch of the claim that ends even if the write fails."""
         self.value: T | None = None
         """The answer, as soon as the write was applied without being refused."""
+        self.error: Exception | None = None
+        """What it was refused with."""
         self.change: Change = None
         self.settled = False
-        self.refused = False
         self.unsure = False
         """It may have been written although that failed, so look before it is written again."""
         self.relaxed = False
         """It needs no flush of its own: to lose it with the machine's power does no harm."""
-        self.waiter: ThreadWaiter[T] | None = None
-        """Who is answered, if anybody."""
-        self._answer: Callable[[], None] = _nothing
+        self.lengthy = False
+        """It may take long, so nobody is to be held up by it but the thread."""
+        self.waiter: ThreadWaiter[None] | None = None
+        """Who is woken when it is settled, if anybody."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is settled, and nothing of it was written."""
+        return self.error is not None
 
     def succeed(self, value: T, change: Change = None) -> None:
         """It is written, with this answer and this effect on the leases."""
-        waiter = self.waiter
-        self.value, self.change, self.settled, self.refused = value, change, True, False
-        self._answer = _nothing if waiter is None else lambda: waiter.succeed(value)
+        self.value, self.change, self.error, self.settled = value, change, None, True
 
     def refuse(self, error: Exception) -> None:
         """It has written nothing, because of `error`."""
-        waiter = self.waiter
-        self.value, self.change, self.settled, self.refused = None, None, True, True
-        self._answer = _nothing if waiter is None else lambda: waiter.fail(error)
+        self.value, self.change, self.error, self.settled = None, None, error, True
 
     def reset(self) -> None:
         """Whatever happened was undone."""
-        self.value, self.change, self.settled, self.refused = None, None, False, False
+        self.value, self.change, self.error, self.settled = None, None, None, False
 
     def answer(self) -> None:
         """Wake who waits for the write."""
-        self._answer()
+        if self.waiter is not None:
+            self.waiter.succeed(None)
 
+    def outcome(self) -> T:
+        """The answer to a write that is settled.
 
-def _nothing() -> None:
-    pass
+        Raises:
+            Exception: what it was refused with.
+        """
+        if self.error is not None:
+            raise self.error
+        value: T = self._found()
+        return value
+
+    def _found(self) -> Any:  # any: a T, for None is there only where that is the answer
+        return self.value
 
 
 class Medium(Protocol[WriteT]):
@@ -121,6 +143,13 @@ class Medium(Protocol[WriteT]):
         Raises:
             OutOfReachError: nothing can be written at present.
             Exception: one of the items, or the renewal, cannot be written.
+        """
+        ...
+
+    def write_at_once(self, item: Item[WriteT, Any]) -> bool:
+        """Write an item if that keeps nobody waiting, not even for the disk, and settle it; False: nothing is written.
+
+        Never called while the writer's thread writes, but by any thread.
         """
         ...
 
@@ -148,6 +177,9 @@ class GroupWriter(Generic[WriteT]):
         self._queue: SimpleQueue[Item[WriteT, Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
+        self._busy = 0  # so much is queued or written by the thread; while it is 0, whoever has the lock may write
+        self._at_once = 0
+        self._resting = False  # the thread sleeps until something is queued: there were no leases to renew
         self._renew_at = 0.0
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._work, name=f"agentgraph {medium.place}", daemon=True)
@@ -171,18 +203,22 @@ class GroupWriter(Generic[WriteT]):
         self.check_open()
         with self._lock:
             self.check_open()
+            self._busy += 1
             self._queue.put(item)
 
     async def perform(self, item: Item[WriteT, T]) -> T:
-        """Queue a write and wait for its answer.
+        """Write something, at once or through the queue, and wait for its answer.
 
         Raises:
             StoreError: the writer is closed, or the write failed.
             Exception: what it was refused with.
         """
-        item.waiter = ThreadWaiter[T]()
-        self.submit(item)
-        return await item.waiter.wait()
+        self.check_open()
+        if item.lengthy or not self._write_at_once(item):
+            item.waiter = ThreadWaiter()
+            self.submit(item)
+            await item.waiter.wait()
+        return item.outcome()
 
     async def take(self, item: Item[WriteT, T], give_back: WriteT) -> T:
         """Perform a write that claims a run; `give_back` is written for a caller that is cancelled meanwhile."""
@@ -213,13 +249,39 @@ class GroupWriter(Generic[WriteT]):
         if threading.current_thread() is not self._thread:  # as it is where garbage collection runs in the thread
             self._thread.join(timeout)
 
+    def _write_at_once(self, item: Item[WriteT, Any]) -> bool:
+        if self._at_once == _AT_ONCE or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self._busy or self._closed or self._due():
+                return False
+            self._begin(renew=False)
+            if not uninterrupted(partial(self._medium.write_at_once, item)):
+                return False
+            self._at_once += 1
+            self._conclude([item])
+            if self._resting and self._leases:
+                self._queue.put(None)
+            return True
+        finally:
+            self._lock.release()
+
+    def _due(self) -> bool:
+        """Whether the leases are to be renewed, as soon as anything is written or the thread wakes."""
+        return len(self._leases) > 0 and self._monotonic() >= self._renew_at
+
     def _work(self) -> None:
         going = True
         while going:
             items, going = self._take()
-            due = len(self._leases) > 0 and self._monotonic() >= self._renew_at
+            due = self._due()
             if items or due:
+                with self._lock:
+                    self._busy += due
                 self._write(items, renew=due)
+                with self._lock:
+                    self._busy -= due + len(items)
+                    self._at_once = 0
         try:
             self._medium.end()
         except Exception as error:  # noqa: BLE001 - nobody is left to hear of it but the log
@@ -229,28 +291,40 @@ class GroupWriter(Generic[WriteT]):
     def _take(self) -> tuple[list[Item[WriteT, Any]], bool]:
         """All that has queued, and whether to go on; waits for the first item, or until leases are due."""
         items: list[Item[WriteT, Any]] = []
-        patience = max(0.0, self._renew_at - self._monotonic()) if self._leases else None
+        with self._lock:
+            going, held = not self._closed, len(self._leases) > 0
+            self._resting = going and not held
+            patience = None if self._resting else max(0.0, self._renew_at - self._monotonic()) if going else 0.0
         with suppress(Empty):
             item = self._queue.get(timeout=patience)
-            while item is not None:
-                items.append(item)
+            while True:
+                if item is not None:
+                    items.append(item)
                 item = self._queue.get_nowait()
-            return items, False
-        return items, True
+        return items, going
 
     def _write(self, items: Sequence[Item[WriteT, Any]], *, renew: bool) -> None:
         """Have a group written, then answer."""
-        now = self._leases.began = self._monotonic()
-        if renew or not self._leases:
-            self._renew_at = now + self._leases.length / _RENEWALS
-        if renew:
-            self._leases.lapse(now)  # what ran out is not renewed, or its owner would go on beside another one
+        self._begin(renew=renew)
         failure: Exception | None = None
         try:
             self._medium.write(items, renew=renew)
         except Exception as error:  # noqa: BLE001 - whatever it is, the waiting tasks must hear of it
             failure = error
-        settled = [item for item in items if item.settled]
+        self._conclude([item for item in items if item.settled])
+        if failure is not None:
+            self._recover([item for item in items if not item.settled], failure)
+
+    def _begin(self, *, renew: bool) -> None:
+        """Note when the leases count from that this write renews or claims."""
+        now = self._leases.began = self._monotonic()
+        if renew or not self._leases:
+            self._renew_at = now + self._leases.length / _RENEWALS
+        if renew:
+            self._leases.lapse(now)  # what ran out is not renewed, or its owner would go on beside another one
+
+    def _conclude(self, settled: Sequence[Item[WriteT, Any]]) -> None:
+        """Take over what was written, and tell of it."""
         claimed = [self._leases.apply(item.change) for item in settled]
         if any(claimed):
             self._watchdog.attend()
@@ -258,8 +332,6 @@ class GroupWriter(Generic[WriteT]):
             for item in settled:
                 item.answer()
         self.watchers.ring(item.run_id for item in settled)
-        if failure is not None:
-            self._recover([item for item in items if not item.settled], failure)
 
     def _recover(self, items: Sequence[Item[WriteT, Any]], error: Exception) -> None:
         """After a failure: each item alone; a lone item has failed, and all have where nothing is in reach."""

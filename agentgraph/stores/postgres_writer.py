@@ -50,6 +50,9 @@ class DatabaseMedium:
                 raise OutOfReachError(error) from error
             raise
 
+    def write_at_once(self, item: PostgresItem) -> bool:
+        return False  # a server is waited for
+
     def explain(self, error: Exception, item: PostgresItem) -> Exception:
         if not isinstance(error, psycopg.Error):
             return error

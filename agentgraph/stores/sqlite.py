@@ -146,10 +146,10 @@ class SQLiteStore(FileReads):
     async def insert(self, runs: Sequence[StoredRun]) -> None:
         cutter = Cutter()
         apply = partial(self._care.insert, runs=[cutter.stored(run) for run in runs])
-        await self._write(apply, runs[0].run.run_id if runs else "", blobs=cutter.blobs)
+        await self._write(apply, runs[0].run.run_id if runs else "", blobs=cutter.blobs, lengthy=True)
 
     async def delete(self, run_id: str) -> Sequence[str]:
-        return await self._write(partial(self._care.delete, run_id=run_id), run_id)
+        return await self._write(partial(self._care.delete, run_id=run_id), run_id, lengthy=True)
 
     async def aclose(self) -> None:
         """Write what has queued, give up the runs' leases and close the file; again: nothing."""
@@ -157,8 +157,18 @@ class SQLiteStore(FileReads):
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
 
-    async def _write(self, apply: Apply[T], run_id: str, seq: int | None = None, blobs: Blobs | None = None) -> T:
-        return await self._writer.perform(Item[AnyApply, T](apply, run_id, seq, blobs=blobs))
+    async def _write(
+        self,
+        apply: Apply[T],
+        run_id: str,
+        seq: int | None = None,
+        blobs: Blobs | None = None,
+        *,
+        lengthy: bool = False,
+    ) -> T:
+        item: Item[AnyApply, T] = Item(apply, run_id, seq, blobs=blobs)
+        item.lengthy = lengthy or bool(blobs)
+        return await self._writer.perform(item)
 
     async def _take(self, apply: Apply[RunRecord], run_id: str, blobs: Blobs) -> RunRecord:
         item = Item[AnyApply, RunRecord](apply, run_id, blobs=blobs)

@@ -30,6 +30,10 @@ Apply = Callable[[sqlite3.Connection, float], tuple[T, Change]]
 AnyApply = Apply[Any]  # any: writes of all answers share the queue; each item keeps its type to itself
 
 
+_PAGES = 1000
+"""The log is folded into the file when it has so many, as by default."""
+
+
 class FileMedium:
     """Opens the file and owns the connection that writes it.
 
@@ -41,6 +45,7 @@ class FileMedium:
         self._file, self._leases, self._clock = file, leases, clock
         self._connection = file.open()
         self._relaxed = False
+        self._patient = True
 
     @property
     def place(self) -> str:
@@ -49,10 +54,25 @@ class FileMedium:
     def write(self, items: Sequence[Item[AnyApply, Any]], *, renew: bool) -> None:
         relaxed = all(item.relaxed for item in items) and not renew
         try:
+            self._wait(patient=True)
             self._flush(relaxed=relaxed)
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise OutOfReachError(error) from error
+        self._transact(items, renew=renew)
+
+    def write_at_once(self, item: Item[AnyApply, Any]) -> bool:
+        if self._file.synchronous == "FULL":
+            return False
+        try:
+            self._wait(patient=False)
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._transact([item], renew=False)
+        except Exception:  # noqa: BLE001 - the thread tries again, and tells what it is
+            return False
+        return True
+
+    def _transact(self, items: Sequence[Item[AnyApply, Any]], *, renew: bool) -> None:
         try:
             renewed = self._apply(items, renew=renew)
             self._connection.execute("COMMIT")
@@ -85,7 +105,8 @@ class FileMedium:
         for item in items:
             try:
                 value, change = item.write(self._connection, now)
-                keep_blobs(self._connection, item.blobs)
+                if item.blobs:
+                    keep_blobs(self._connection, item.blobs)
             except (AgentRunError, GraphRuntimeError, UserError) as refusal:
                 item.refuse(refusal)
             else:
@@ -97,6 +118,14 @@ class FileMedium:
         if relaxed is not self._relaxed:
             self._connection.execute(f"PRAGMA synchronous = {'NORMAL' if relaxed else self._file.synchronous}")
             self._relaxed = relaxed
+
+    def _wait(self, *, patient: bool) -> None:
+        # For other processes, and for the disk when the log is folded into the file.
+        if patient is not self._patient:
+            timeout, pages = (int(self._file.busy_timeout * 1000), _PAGES) if patient else (0, 0)
+            self._connection.execute(f"PRAGMA busy_timeout = {timeout}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+            self._patient = patient
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

@@ -1,0 +1,115 @@
+"""What a step costs that is kept in a file: transactions, statements, flushes, hops to another thread, bytes."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import threading
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from agentgraph.stores import SQLiteStore
+from benchmarks.workload import UNLIMITED, looping_agent
+
+pytestmark = pytest.mark.anyio
+
+TURNS = 100
+STEPS = 2 * TURNS + 3
+"""The prompt, two a turn, the last request and the handling of its answer."""
+
+
+@dataclass
+class Said:
+    """What was said to files, by which threads."""
+
+    verbs: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+
+    def heard(self, statement: str) -> None:
+        self.verbs.append((threading.get_ident(), statement.split(None, 1)[0]))
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(verb for _, verb in self.verbs)
+
+    @property
+    def hops(self) -> int:
+        """The transactions of other threads than this one."""
+        return self.counts["COMMIT"] - self.verbs.count((threading.get_ident(), "COMMIT"))
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Said:
+    said, connect = Said(), sqlite3.connect
+
+    def traced(*args: Any, **options: Any) -> sqlite3.Connection:  # as `connect` takes them
+        connection: sqlite3.Connection = connect(*args, **options)
+        connection.set_trace_callback(said.heard)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    return said
+
+
+async def kept(path: Path, synchronous: Literal["FULL", "NORMAL"], turns: int = TURNS, size: int = 1000) -> SQLiteStore:
+    store = SQLiteStore(path, synchronous=synchronous)
+    await looping_agent(turns, size).run("go", store=store, run_id="r", usage_limits=UNLIMITED)
+    return store
+
+
+def frames(path: Path) -> tuple[int, int]:
+    """How many pages the write-ahead log holds, and how many transactions: each ends with the size of the file."""
+    log = path.with_name(path.name + "-wal").read_bytes()
+    (page_size,) = struct.unpack_from(">I", log, 8)
+    sizes = [struct.unpack_from(">I", log, at + 4)[0] for at in range(32, len(log), 24 + page_size)]
+    return len(sizes), sum(size > 0 for size in sizes)
+
+
+@pytest.mark.parametrize("synchronous", ["FULL", "NORMAL"])
+async def test_a_step_is_one_transaction_of_two_statements(
+    tmp_path: Path, said: Said, synchronous: Literal["FULL", "NORMAL"]
+) -> None:
+    store = SQLiteStore(tmp_path / "r.db", synchronous=synchronous)
+    said.verbs.clear()
+    await looping_agent(TURNS, 1000).run("go", store=store, run_id="r", usage_limits=UNLIMITED)
+    counts = said.counts
+    await store.aclose()
+    assert counts["BEGIN"] == counts["COMMIT"] == STEPS + 1  # the run is created
+    assert counts["UPDATE"] == STEPS
+    assert counts["INSERT"] == STEPS + 2
+    assert counts.total() <= 4 * STEPS + 24
+
+
+@pytest.mark.parametrize(("synchronous", "most"), [("NORMAL", STEPS // 64 + 2), ("FULL", STEPS + 1)])
+async def test_a_step_hops_to_the_thread_only_for_the_disk(
+    tmp_path: Path, said: Said, synchronous: Literal["FULL", "NORMAL"], most: int
+) -> None:
+    store = SQLiteStore(tmp_path / "r.db", synchronous=synchronous)
+    said.verbs.clear()
+    await looping_agent(TURNS, 1000).run("go", store=store, run_id="r", usage_limits=UNLIMITED)
+    hops, all_of_them = said.hops, said.counts["COMMIT"]
+    await store.aclose()
+    assert (hops == all_of_them) is (synchronous == "FULL")
+    assert 0 < hops <= most
+
+
+async def test_a_step_is_flushed_once_and_writes_four_pages_at_most(tmp_path: Path) -> None:
+    store = await kept(tmp_path / "r.db", "FULL", turns=40)
+    pages, flushes = frames(store.path)
+    await store.aclose()
+    opening = 2  # the tables, the log's beginning
+    assert flushes <= 2 * 40 + 3 + 1 + opening
+    assert pages <= 4 * flushes + 40
+
+
+@pytest.mark.parametrize(("size", "most"), [(1000, 2_700), (20_000, 24_000)])
+async def test_the_file_holds_little_more_than_what_was_said(tmp_path: Path, size: int, most: int) -> None:
+    store = await kept(tmp_path / "r.db", "NORMAL", size=size)
+    await store.aclose()
+    with closing(sqlite3.connect(tmp_path / "r.db")) as file:
+        (pages,) = file.execute("PRAGMA page_count").fetchone()
+    assert (pages * 4096 - 120_000) / TURNS < most
