@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .appended import Appended
 from .below import Place, RunsBelow, cancel_tree, check_asked, find_child, once_free
+from .claiming import Ended, RunInfo
 from .context import GraphRunContext
 from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
@@ -20,7 +21,6 @@ from .picture import Picture
 from .problems import Problem
 from .questions import Question, open_questions, stage
 from .rates import RateLimit
-from .recorder import Ended, RunInfo
 from .retrying import RetryPolicy
 from .run import GraphRun, GraphRunResult
 from .run_picture import run_picture

@@ -8,8 +8,7 @@ once they are in: replace an item, never mutate it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Self, SupportsIndex, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Self, SupportsIndex, TypeVar, cast
 
 __all__ = ["Appended", "AppendedList", "Change", "adopt"]
 
@@ -20,8 +19,7 @@ class Appended:
     """Marks a state field, `Annotated[list[T], Appended]`, that is stored by items."""
 
 
-@dataclass(frozen=True)
-class Change(Generic[T]):
+class Change(NamedTuple, Generic[T]):
     """What became of a list since it was last stored."""
 
     keep: int

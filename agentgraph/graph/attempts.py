@@ -16,14 +16,13 @@ from typing import Any
 import anyio
 from pydantic_core import from_json, to_json
 
-from agentgraph.concurrency import shielded
 from agentgraph.exceptions import NodeTimeout
 
-from .codec import Node
 from .context import GraphRunContext
 from .events import StepStarted
 from .frontier import Frontier, Outcome
 from .journal import Journal
+from .ledger import Node
 from .policies import Policy
 from .recorder import Recorder
 from .retrying import RetryPolicy
@@ -102,7 +101,7 @@ class Attempts:
         journal = self.ctx.journal
         for row in journal.held(taken=True):
             assert self.recorder is not None  # nothing is held back where nothing is written
-            await shielded(self.recorder.write_journal(row))
+            await self.recorder.write_journal(row)
         said = {"retries": retries(journal) + 1, "error": f"{type(error).__name__}: {error}"}
         await journal.note(JournalKind.NOTED, _RETRIES, "", to_json(said))
 

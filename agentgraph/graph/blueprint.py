@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from types import FrameType, NoneType
 from typing import Any, Generic, Union, cast
@@ -74,6 +74,12 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         _refuse(f"{title} cannot work", problems)
         self.policies = policies_of(nodes)
         """What nodes say about how their turns are taken; of those that do."""
+        known = {node_id: each.node for node_id, each in self.definitions.items()}
+        self.successors: Mapping[type[BaseNode[Any, Any, Any]], Collection[type]] = {
+            each.node: frozenset(known[to] for to in (known if each.open_ended else each.edges) if to in known)
+            for each in self.definitions.values()
+        }
+        """The node classes that may follow each node class."""
 
     def definition_of(self, node: BaseNode[Any, Any, Any]) -> NodeDefinition:
         """What is known of the node's class.

@@ -29,17 +29,18 @@ __all__ = ["FORMAT", "BodyWriter", "Fold", "Slot", "as_list", "input_slot", "ite
 
 FORMAT = 1
 
-Slot: TypeAlias = int | list[Any]
+Slot: TypeAlias = int | Sequence[Any]
+"""Where a value stands: in JSON a number or a list."""
 
 
 def input_slot(name: str) -> Slot:
     """A value that is a field of the node that ran."""
-    return ["in", name]
+    return ("in", name)
 
 
 def item_slot(name: str, index: int) -> Slot:
     """A value that stands in a list of the state."""
-    return ["item", name, index]
+    return ("item", name, index)
 
 
 def as_list(lines: Iterable[bytes]) -> bytes:
@@ -49,7 +50,7 @@ def as_list(lines: Iterable[bytes]) -> bytes:
 
 def lost_slot(reason: str) -> Slot:
     """A value that could not be stored."""
-    return ["lost", reason]
+    return ("lost", reason)
 
 
 def points_back(body: bytes) -> bool:
@@ -62,22 +63,21 @@ def points_back(body: bytes) -> bool:
         return True
 
 
-@dataclass
 class BodyWriter:
     """Collects the values of one body."""
 
-    lines: list[bytes] = field(default_factory=list[bytes])
-    places: dict[int, Slot] = field(default_factory=dict[int, Slot])
-    """Where a value stands already, by its identity."""
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._places: dict[int, Slot] = {}  # where a value stands already, by its identity
 
     def put(self, encoded: bytes) -> Slot:
         """Write a value that stands nowhere yet."""
-        self.lines.append(encoded)
-        return len(self.lines)
+        self._lines.append(encoded)
+        return len(self._lines)
 
     def find(self, value: object) -> Slot | None:
         """Where the value stands already, if it does."""
-        return self.places.get(id(value))
+        return self._places.get(id(value))
 
     def note(self, value: object, slot: Slot) -> None:
         """Say where a value stands; the caller keeps the value alive until the body is written.
@@ -85,12 +85,12 @@ class BodyWriter:
         Only what carries its own serializer reads the same wherever it stands, so nothing else is noted.
         """
         if is_dataclass(value) or isinstance(value, BaseModel):
-            self.places[id(value)] = slot
+            self._places[id(value)] = slot
 
     def body(self, to: str, fields: Mapping[str, Slot], lists: Mapping[str, Sequence[Any]]) -> bytes:
         """The whole body."""
         head = to_json({"v": FORMAT, "to": to, "fields": fields, "lists": lists})
-        return b"\n".join([head, *self.lines])
+        return b"\n".join([head, *self._lines])
 
 
 @dataclass

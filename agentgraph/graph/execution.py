@@ -7,10 +7,10 @@ Without a store the same happens, and nothing is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
@@ -29,7 +29,7 @@ from .branches import Branches
 from .codec import Restored
 from .context import GraphRunContext
 from .events import RunEnded
-from .frontier import ENDS, Frontier
+from .frontier import ENDS, Frontier, Outcome
 from .journal import Journal
 from .lifecycle import Event, Status, advance
 from .node import BaseNode, End, is_fork
@@ -92,18 +92,27 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             StoreError: the store cannot be written; nothing was.
             DeadlineExceeded: the run's deadline is over.
         """
-        self._check_open()
-        if node is not self.root.pending:  # that one was checked when it became so
-            self.root.graph.check_node(node)
+        root = self.root
+        pending = root.pending
+        self._check_open(pending)
+        if node is not pending:  # that one was checked when it became so
+            root.graph.check_node(node)
         try:
-            outcome = await self._awake(node)
+            if node is not pending:
+                await self._replace(node)
+            try:
+                await self._take_turn(node)
+            except RunWaiting as waiting:
+                await self._take_turn_awake(waiting)
+            if cancel_held_back():
+                await heed_cancel()
         except BaseException as error:
             await self.end(error)
             raise
-        self._check_cancelled()
-        if self.status is not Status.RUNNING:
-            self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
-        return outcome
+        if root.status is not Status.RUNNING:
+            self._check_cancelled()
+            root.ctx.outlet.tell(RunEnded(root.ctx.run_id, root.status))
+        return self.pending
 
     async def end(self, error: BaseException | None = None) -> None:
         """Give the run up if it is still held: released, or failed by an error, or cancelled by a cancellation.
@@ -211,20 +220,20 @@ class Execution(Generic[StateT, DepsT, ResultT]):
         if self.status is not Status.RUNNING:
             self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
 
-    async def _awake(self, node: BaseNode[StateT, DepsT, ResultT]) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
-        """The node's turn; taken anew where it waits for an answer that came before the run was asleep."""
-        while True:
+    async def _take_turn_awake(self, waiting: RunWaiting) -> None:
+        """Put the run to sleep, or take the turn anew where an answer came before it was asleep."""
+        while self.recorder is not None:
+            await self._sleep(self.recorder, waiting)
+            if self.status is not Status.RUNNING:
+                break
+            node = await self._again(self.recorder)
             try:
-                if node is not self.pending:
-                    await self._replace(node)
-                return await self._take_turn(node)
-            except RunWaiting as waiting:
-                if self.recorder is None:
-                    raise
-                await self._sleep(self.recorder, waiting)
-                if self.status is not Status.RUNNING:
-                    raise
-                node = await self._again(self.recorder)
+                await self._take_turn(node)
+            except RunWaiting as again:
+                waiting = again
+            else:
+                return
+        raise waiting
 
     async def _again(self, recorder: Recorder) -> BaseNode[StateT, DepsT, ResultT]:
         """The pending node anew, with the state as it was before the attempt that ended."""
@@ -244,19 +253,14 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             await self.recorder.settle(event, error, self._journals())
         self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status, error))
 
-    async def _take_turn(
-        self, node: BaseNode[StateT, DepsT, ResultT]
-    ) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
-        if is_fork(node):
-            self.branches = self.branches or Branches(self.root)
-            with self.ctx.interruption.covering(self.ctx.seq):
-                await self.branches.walk(one_turn=self.one_turn)
-            self.branches = self.branches if is_fork(self.pending) else None
-        else:
-            await self.root.take_turn(node)
-        if cancel_held_back():
-            await heed_cancel()
-        return self.pending
+    def _take_turn(self, node: BaseNode[StateT, DepsT, ResultT]) -> Coroutine[Any, Any, object]:
+        return self._walk() if is_fork(node) else self.root.take_turn(node)
+
+    async def _walk(self) -> None:
+        self.branches = self.branches or Branches(self.root)
+        with self.ctx.interruption.covering(self.ctx.seq):
+            await self.branches.walk(one_turn=self.one_turn)
+        self.branches = self.branches if is_fork(self.pending) else None
 
     async def _replace(self, node: BaseNode[StateT, DepsT, ResultT]) -> None:
         self.branches = None
@@ -279,8 +283,8 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
             raise RunCancelled(self.ctx.run_id)
 
-    def _check_open(self) -> None:
-        if self.status is not Status.RUNNING or isinstance(self.root.pending, End):
+    def _check_open(self, pending: Outcome) -> None:
+        if self.root.status is not Status.RUNNING or isinstance(pending, End):
             message = (
                 f"run {self.ctx.run_id!r} is {self.status} and takes no step; go on with `resume={self.ctx.run_id!r}`"
             )

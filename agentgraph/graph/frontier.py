@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from agentgraph.exceptions import GraphRuntimeError
 
@@ -39,8 +39,7 @@ def parent_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """What comes next on one branch."""
 
     seq: int
@@ -112,7 +111,7 @@ class Frontier:
 
     def again(self, path: str, node: BaseNode[Any, Any, Any]) -> None:
         """The pending step of `path` is begun anew, with `node`, which is like the one that was pending."""
-        self._pending[path] = replace(self._pending[path], outcome=node)
+        self._pending[path] = self._pending[path]._replace(outcome=node)
 
     def park(self, path: str) -> None:
         """A branch waits for an answer: others may run in its place."""

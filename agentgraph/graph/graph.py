@@ -20,6 +20,7 @@ from agentgraph.portal import run_sync
 from .below import Place
 from .blueprint import Blueprint
 from .checks import to_networkx
+from .claiming import RunInfo
 from .diagram import Diagram, DiagramOptions
 from .editing import Change, edit
 from .events import Observer
@@ -31,7 +32,6 @@ from .options import GraphRunOptions
 from .picture import Picture
 from .problems import Problem, problems_in
 from .questions import load_awake
-from .recorder import RunInfo
 from .run import GraphRun, GraphRunResult
 from .scheduler import Scheduler
 from .store import Store, resolve_store

@@ -21,7 +21,7 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from agentgraph.concurrency import gather, shielded
+from agentgraph.concurrency import gather
 from agentgraph.exceptions import GraphRuntimeError, RunFenced, RunWaiting, StoreError
 
 from .adapters import adapter_for
@@ -33,6 +33,7 @@ __all__ = ["UNKNOWN", "AfterCrash", "Journal", "JournalWriter", "Once"]
 T = TypeVar("T")
 
 JournalWriter = Callable[[JournalRecord], Awaitable[None]]
+"""Writes a row to its end, whatever becomes of the caller."""
 
 AfterCrash: TypeAlias = Literal["retry", "ask", "fail"]
 """Of a call whose outcome is not known: it is made again, the run waits for a person, or the run fails."""
@@ -105,7 +106,8 @@ class Journal:
         if self._answered:
             self._answered = {}
         self.slept, self.children = (), ()
-        self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
+        if rows or self._rows:
+            self._rows = {row.key: row for row in rows if row.seq == seq and row.branch == branch}
         self.written = bool(self._rows)
 
     @property
@@ -338,7 +340,7 @@ class Journal:
     async def _store(self, row: JournalRecord) -> None:
         assert self._write is not None  # nothing is held back where nothing is written
         self.written = True  # also if it fails: a commit that deletes too much deletes nothing
-        await shielded(self._write(row))  # what has happened is written, whatever becomes of its caller
+        await self._write(row)
 
     def _record(self, call: Once[T], value: T) -> JournalRecord:
         kind = JournalKind.DONE

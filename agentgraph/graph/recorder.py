@@ -1,33 +1,33 @@
-"""Writes what a run does into its store: the opening, each step, the end of the claim. Knows no node's code."""
+"""Writes what a run does into its store: each step, the end of the claim. Knows no node's code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import to_json
 
 from agentgraph.concurrency import shielded
-from agentgraph.exceptions import RunFenced, RunNotResumable, StoreError
+from agentgraph.exceptions import RunFenced, StoreError
 
 from .checks import FORK
-from .codec import EDIT, Codec, Encoded, Ledger, Node, Restored
+from .codec import EDIT, Codec, Restored
 from .frontier import Outcome, branch_path
 from .journal import Journal
+from .ledger import Encoded, Ledger, Node
 from .lifecycle import Event, Status
 from .node import End, is_fork
 from .store import (
-    OPENING,
     ROOT,
     BranchRecord,
     Commit,
     EventRecord,
     JournalKind,
     JournalRecord,
-    NewRun,
+    NeverWaits,
     RunFilter,
     RunRecord,
     Settlement,
@@ -36,10 +36,9 @@ from .store import (
 )
 from .tail import rows_of
 
-__all__ = ["MAX_ATTEMPTS", "Ended", "Recorder", "RunInfo", "Turn", "claim", "create", "restore"]
+__all__ = ["Recorder", "Turn", "UsageOf", "ledgers_of", "restore", "to_its_end"]
 
-MAX_ATTEMPTS = 5
-"""A step that has lost so many processes gives its run up as failed."""
+T = TypeVar("T")
 
 _LOST = "agentgraph: processes lost"
 """The key of the note that counts them."""
@@ -51,37 +50,7 @@ UsageOf = Callable[[Any], Mapping[str, int]]
 """Reads a run's counters from its state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A run that nobody executes, read for another one to go on from."""
-
-    record: RunRecord
-    state: Any
-    """The state that it left."""
-    ledger: Ledger
-    """For the run that goes on: the lists are stored, nothing else is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInfo:
-    """What a run is created with beside its node and state."""
-
-    run_id: str
-    named: bool = False
-    """The caller chose the id, so a store that forgets must remember the run."""
-    agent: str | None = None
-    conversation: str | None = None
-    parent: str | None = None
-    after: Ended | None = None
-    """The run that it goes on from: its lists are pointed at, not copied."""
-    deadline: datetime | None = None
-    """When the run has to be done. Not stored by itself: `options` is."""
-    options: bytes = b"{}"
-    """Opaque to the engine; a JSON object that whoever made the graph reads on resume."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """One node's turn, as it is written down."""
 
     seq: int
@@ -119,6 +88,7 @@ class Recorder:
     """The claim of this process on one run. Nobody else writes the run while it holds."""
 
     store: Store
+    codec: Codec
     ledgers: dict[str, Ledger]
     """Of every branch that is walked here."""
     record: RunRecord
@@ -129,6 +99,12 @@ class Recorder:
     """Whether the claim still stands, as far as is known here."""
     counted: bool = False
     """Whether this claim counted a lost process, over the step that is still pending."""
+
+    owner: str = field(init=False)
+    """This process, for people."""
+
+    def __post_init__(self) -> None:
+        self.owner = str(self.record.owner or "")
 
     async def commit(
         self, turn: Turn, state: Any, *, journaled: bool, told: bool = False, status: Status | None = None
@@ -144,7 +120,7 @@ class Recorder:
         ledger = self.ledgers[turn.branch]
         encoded = ledger.encode(turn.seq, state, turn.ran, turn.outcome)
         usage = to_json(self.usage_of(state)) if turn.branch == ROOT else self.usage
-        step = turn.row(encoded, b"" if usage == self.usage else usage, str(self.record.owner or ""))
+        step = turn.row(encoded, b"" if usage == self.usage else usage, self.owner)
         commit = Commit(
             run_id=self.record.run_id,
             epoch=self.record.epoch,
@@ -159,7 +135,7 @@ class Recorder:
             closes=turn.closes,
         )
         try:
-            became = await shielded(self.store.commit(commit))
+            became = await to_its_end(self.store, self.store.commit(commit))
         except BaseException as error:
             self.held = self.held and isinstance(error, StoreError)  # which says that nothing was written
             raise
@@ -192,7 +168,7 @@ class Recorder:
             wake_at=wake_at,
         )
         with suppress(StoreError, RunFenced):
-            await shielded(self.store.settle(settlement))
+            await to_its_end(self.store, self.store.settle(settlement))
 
     async def give_back(self, seen: RunRecord) -> None:
         """Give the claim up as if there had been none: the run becomes what it was `seen` as."""
@@ -214,7 +190,7 @@ class Recorder:
             questions=questions,
             wake_at=None if wake_at is None else wake_at.timestamp(),
         )
-        status = await shielded(self.store.settle(settlement))
+        status = await to_its_end(self.store, self.store.settle(settlement))
         self.held = status is Status.RUNNING
         if self.held:
             await self.stay_awake(journals)
@@ -230,7 +206,7 @@ class Recorder:
             RunFenced, StoreError: not all of it is written.
         """
         for row in [row for journal in journals for row in journal.held(taken=True)]:
-            await shielded(self.write_journal(row))
+            await self.write_journal(row)
 
     async def reread(self) -> tuple[Restored, list[JournalRecord]]:
         """The run as it was last committed, and the journal of its pending step, answers and all.
@@ -240,7 +216,7 @@ class Recorder:
         """
         run_id = self.record.run_id
         record = await self.store.load(run_id)
-        restored = await restore(self.store, self.ledgers[ROOT].codec, record)
+        restored = await restore(self.store, self.codec, record)
         self.ledgers = ledgers_of(restored)
         return restored, await self.calls()
 
@@ -277,7 +253,7 @@ class Recorder:
         progress = str(await _steps_inside(self.store, self.record))
         lost = 1 + (0 if noted is None or noted.digest != progress else int(noted.value))
         row, self.counted = self._losses(lost, progress), True
-        await shielded(self.write_journal(row))
+        await self.write_journal(row)
         return lost, [*(each for each in calls if each is not noted), row]
 
     def _none_lost(self) -> list[JournalRecord]:
@@ -293,9 +269,14 @@ class Recorder:
         """Have an event of the pending step written, some time soon."""
         self.store.tell(self.record.run_id, self.record.epoch, event)
 
-    async def write_journal(self, row: JournalRecord) -> None:
-        """Write what happened inside the pending step."""
-        await self.store.journal(self.record.run_id, self.record.epoch, row)
+    def write_journal(self, row: JournalRecord) -> Awaitable[None]:
+        """Write what happened inside the pending step: whatever becomes of the caller, it has happened."""
+        return to_its_end(self.store, self.store.journal(self.record.run_id, self.record.epoch, row))
+
+
+def to_its_end(store: Store, write: Coroutine[Any, Any, T]) -> Awaitable[T]:
+    """Have something written whole, though the caller is cancelled meanwhile."""
+    return write if NeverWaits in type(store).__bases__ else shielded(write)
 
 
 async def _steps_inside(store: Store, run: RunRecord) -> int:
@@ -304,40 +285,6 @@ async def _steps_inside(store: Store, run: RunRecord) -> int:
     below = await store.list(RunFilter(parent=run.run_id))
     inside = [child.seq + await _steps_inside(store, child) for child in below]
     return sum(branch.seq for branch in branches) + sum(inside)
-
-
-async def create(
-    store: Store, codec: Codec, info: RunInfo, opening: tuple[str, Node, Any], usage_of: UsageOf
-) -> Recorder:
-    """Write a new run, its first node and state, and hold it.
-
-    Raises:
-        RunExists, StoreError: see `Store.create`.
-    """
-    graph, node, state = opening
-    ledger = codec.ledger() if info.after is None else info.after.ledger
-    encoded = ledger.encode(OPENING, state, None, node)
-    usage = to_json(usage_of(state))
-    new = NewRun(
-        run_id=info.run_id,
-        graph=graph,
-        agent=info.agent,
-        opening=StepRecord(
-            seq=OPENING, node="", outcome=encoded.outcome, body=encoded.body, state=encoded.changed, usage=usage
-        ),
-        pending=encoded.outcome,
-        state=encoded.state,
-        usage=usage,
-        options=info.options,
-        conversation=info.conversation,
-        follows=None if info.after is None else info.after.record.run_id,
-        origin=None if info.after is None else (info.after.record.run_id, info.after.record.seq),
-        parent=info.parent,
-        named=info.named,
-    )
-    record = await shielded(store.create(new))
-    ledger.stored()
-    return Recorder(store, {ROOT: ledger}, record, usage_of, usage=usage)
 
 
 async def restore(store: Store, codec: Codec, record: RunRecord) -> Restored:
@@ -364,37 +311,3 @@ def _opened(turn: Turn) -> list[BranchRecord]:
         BranchRecord(branch=branch_path(turn.branch, turn.seq, position), node=node.get_node_id())
         for position, node in enumerate(turn.outcome.branches)
     ]
-
-
-async def claim(
-    store: Store, codec: Codec, seen: RunRecord, options: bytes | None, usage_of: UsageOf
-) -> tuple[Recorder, Restored, Sequence[JournalRecord]]:
-    """Take over a run and read it back, with the journal of its pending step; `seen` is the run as it was last seen.
-
-    Raises:
-        RunBusy, StoreError: see `Store.claim`.
-        RunNotResumable: it does not fit this graph, or has lost its process too often.
-        DecodeError: what is stored does not fit the code.
-    """
-    record = await shielded(store.claim(seen.run_id, options))
-    recorder = Recorder(store, {ROOT: codec.ledger()}, record, usage_of, usage=record.usage)
-    recorder.held = record.status is Status.RUNNING
-    try:
-        calls = await store.calls(seen.run_id) if recorder.held else []
-        if recorder.held and seen.status is Status.RUNNING:  # before it is read: that may be what a process dies of
-            lost, calls = await recorder.count_loss(calls)
-            if lost >= MAX_ATTEMPTS:
-                await _give_up(recorder, lost)
-        restored = await restore(store, codec, record)
-    except BaseException:
-        await recorder.give_back(seen)
-        raise
-    recorder.ledgers = ledgers_of(restored)
-    return recorder, restored, calls
-
-
-async def _give_up(recorder: Recorder, lost: int) -> NoReturn:
-    record = recorder.record
-    problem = f"step {record.seq} ({record.pending}) has lost its process {lost} times"
-    await recorder.settle(Event.FAIL, problem)
-    raise RunNotResumable(record.run_id, [f"{problem}; it counts as failed now, and resuming it once more tries again"])

@@ -21,6 +21,7 @@ from agentgraph.exceptions import RunNotResumable
 from .attempts import retries
 from .below import Place, check_asked, find_child, once_free
 from .blueprint import Blueprint
+from .claiming import Ended, RunInfo, claim, create
 from .codec import Codec
 from .context import GraphRunContext
 from .events import Observer, Outlet, RunStarted
@@ -32,7 +33,7 @@ from .lifecycle import Status
 from .lineage import lineage
 from .live import Live
 from .node import BaseNode
-from .recorder import Ended, Recorder, RunInfo, claim, create
+from .recorder import Recorder
 from .slots import Slots
 from .stated import copied
 from .store import OPENING, RunRecord, Store

@@ -65,6 +65,7 @@ __all__ = [
     "EventRecord",
     "JournalKind",
     "JournalRecord",
+    "NeverWaits",
     "NewRun",
     "Owner",
     "RunFilter",
@@ -125,6 +126,14 @@ class RunReader(Protocol):
     async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
         """Runs, the newest first."""
         ...
+
+
+class NeverWaits:
+    """Marks a class of stores whose writes end without ever giving way to another task: nothing can cut them off.
+
+    The engine shields the writes of all others, which costs as much as a small step does. The mark is not inherited: a
+    class says it among its own bases.
+    """
 
 
 class Store(RunReader, Protocol):

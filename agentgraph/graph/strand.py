@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Generic
 
 from typing_extensions import TypeIs, TypeVar
@@ -14,11 +15,11 @@ from .appended import AppendedList
 from .attempts import Attempts, retries
 from .blueprint import Blueprint
 from .checks import END, FAILED, JOIN
-from .codec import Node
 from .context import GraphRunContext
 from .events import StepEnded, StepStarted
 from .frontier import Frontier, Outcome
 from .journal import Journal
+from .ledger import Node
 from .lifecycle import Status
 from .live import Live
 from .node import BaseNode, BranchError, End, Join, is_fork
@@ -71,10 +72,10 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         else:
             with stop.covering(ctx.seq):
                 outcome = await self._turn(node)
-        self._check_outcome(node, outcome)
-        if self.recorder is not None and started is not None:
-            ended = ctx.clock.now()
-            await self._commit(self.recorder, Turn(ctx.seq, node, outcome, started, ended, self.path, ctx.attempt))
+        if type(outcome) not in self.graph.successors.get(type(node), ()):  # else it is one of them
+            self._check_outcome(node, outcome)
+        if started is not None:
+            self.status = await self._commit((node, outcome), (started, ctx.clock.now()))
         elif isinstance(outcome, End):
             self.status = Status.SUCCEEDED
         self._move_on(outcome)
@@ -90,11 +91,10 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         Raises:
             RunFenced, StoreError: nothing was written.
         """
-        pending = self.pending
         if self.recorder is not None:
-            ctx, now = self.ctx, self.ctx.clock.now()
+            pending, now = self.pending, self.ctx.clock.now()
             ran = None if edited or not is_node(pending) else pending
-            await self._commit(self.recorder, Turn(ctx.seq, ran, outcome, now, now, self.path, ctx.attempt), status)
+            self.status = await self._commit((ran, outcome), (now, now), status)
         self._move_on(outcome)
 
     async def fail(self, error: Exception) -> None:
@@ -137,17 +137,23 @@ class Strand(Generic[StateT, DepsT, ResultT]):
             return node.run(self.ctx)
         return Attempts(policy, self.ctx, self.frontier, self.recorder, self.graph.appended_fields).take(node)
 
-    async def _commit(self, recorder: Recorder, turn: Turn, status: Status | None = None) -> None:
-        pending = self.frontier.pending(self.path)
-        turn = replace(turn, closes=True) if pending.joined or is_fork(pending.outcome) else turn
-        journaled, told = self.ctx.journal.written, self.ctx.live.ends(turn.seq, self.ctx.attempt)
-        self.status = await recorder.commit(turn, self.ctx.state, journaled=journaled, told=told, status=status)
+    def _commit(
+        self, step: tuple[Node | None, Outcome], times: tuple[datetime, datetime], status: Status | None = None
+    ) -> Coroutine[Any, Any, Status]:
+        """Write the step in which the first of `step` led to the second."""
+        ctx, pending = self.ctx, self.frontier.pending(self.path)
+        closes = pending.joined or is_fork(pending.outcome)
+        turn = Turn(ctx.seq, *step, *times, self.path, ctx.attempt, closes)
+        journaled, told = ctx.journal.written, ctx.live.ends(turn.seq, ctx.attempt)
+        assert self.recorder is not None  # whoever has nowhere to write commits nothing
+        return self.recorder.commit(turn, ctx.state, journaled=journaled, told=told, status=status)
 
     def _move_on(self, outcome: Outcome) -> None:
+        ctx = self.ctx
         self.frontier.after(self.path, outcome)
-        self.ctx.seq += 1
-        self.ctx.attempt = 1
-        self.ctx.journal.begin(self.ctx.seq, branch=self.path)
+        ctx.seq += 1
+        ctx.attempt = 1
+        ctx.journal.begin(ctx.seq, branch=self.path)
 
     def _check_outcome(self, node: Node, outcome: Outcome) -> None:
         definition = self.graph.definition_of(node)

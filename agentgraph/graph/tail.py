@@ -14,7 +14,8 @@ from pydantic_core import from_json
 
 from .body import points_back
 from .checks import FORK
-from .codec import SNAPSHOT_EVERY, Codec
+from .codec import Codec
+from .ledger import SNAPSHOT_EVERY
 from .lineage import lineage
 from .store import ROOT, RunReader, RunRecord, StepRecord
 

@@ -127,11 +127,11 @@ class Cutter:
         return replace(shrunk, opening=opening, calls=calls, branches=branches)
 
     def commit(self, commit: Commit) -> Commit:
-        small = _is_small(commit.state) and _is_small(commit.step.body) and _is_small(commit.step.state)
-        if small and not commit.calls:
+        step = commit.step
+        if not commit.calls and _is_small(step.body) and _is_small(step.state) and _is_small(commit.state):
             return commit
         shrunk = self._record(commit.run_id, commit)
-        step = self._record(commit.run_id, commit.step)
+        step = self._record(commit.run_id, step)
         if commit.calls:
             shrunk = replace(shrunk, calls=self.calls(commit.run_id, commit.calls))
         return shrunk if step is commit.step else replace(shrunk, step=step)

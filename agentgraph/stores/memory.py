@@ -21,6 +21,7 @@ from agentgraph.graph.store import (
     EventKind,
     EventRecord,
     JournalRecord,
+    NeverWaits,
     NewRun,
     RunRecord,
     Settlement,
@@ -37,7 +38,7 @@ from .removal import check_rest, doomed
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore(MemoryRuns):
+class MemoryStore(MemoryRuns, NeverWaits):
     """Keeps runs in this process, encoded as every store keeps them.
 
     A succeeded run without a chosen id, conversation or parent is forgotten at once; of the others the store keeps
@@ -125,7 +126,7 @@ class MemoryStore(MemoryRuns):
         step = commit.step
         with self._lock:
             run = self._owned(commit.run_id, commit.epoch, step.seq, step.branch)
-            if overtaken(commit, run.journal.values()):
+            if commit.calls and overtaken(commit, run.journal.values()):
                 raise RunFenced(commit.run_id, step.seq)
             self.blobs.keep(cutter.blobs)
             run.take(commit)

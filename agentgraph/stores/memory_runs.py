@@ -129,14 +129,22 @@ class MemoryRun:
             self.branches[step.branch] = BranchRecord(
                 branch=step.branch, seq=step.seq + 1, node=step.outcome, state=commit.state
             )
-        stale = [key for key in self.journal if key[:2] == (step.branch, step.seq)] if commit.journaled else []
+        if commit.journaled or commit.closes:
+            self._clear(commit)
+        for row in commit.calls:
+            self.journal[row.branch, row.seq, row.key] = row
+        for each in commit.opens:
+            self.branches[each.branch] = each
+
+    def _clear(self, commit: Commit) -> None:
+        """Drop what ends with the step of a commit."""
+        at = (commit.step.branch, commit.step.seq)
+        stale = [key for key in self.journal if key[:2] == at] if commit.journaled else []
         if commit.closes:
             self.branches = {path: each for path, each in self.branches.items() if not path.startswith(commit.below)}
-            stale += [key for key in self.journal if key[0].startswith(commit.below)]
+            stale += [key for key in self.journal if key[0].startswith(commit.below) and key not in stale]
         for key in stale:
             del self.journal[key]
-        self.journal |= {(row.branch, row.seq, row.key): row for row in commit.calls}
-        self.branches |= {each.branch: each for each in commit.opens}
 
     def steps_above(self, after: int) -> list[StepRecord]:
         """Branch by branch."""

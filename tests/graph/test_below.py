@@ -31,8 +31,8 @@ from agentgraph.graph import (
     Store,
     cancel_tree,
 )
+from agentgraph.graph.claiming import MAX_ATTEMPTS
 from agentgraph.graph.lifecycle import Event
-from agentgraph.graph.recorder import MAX_ATTEMPTS
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.samples import HandClock
 from tests.graph.mortal import Dying, Killed

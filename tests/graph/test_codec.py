@@ -13,7 +13,8 @@ from pydantic_core import from_json
 from agentgraph.exceptions import DecodeError, RunNotResumable, StoreError
 from agentgraph.graph import Appended, BaseNode, End, Graph, GraphRunContext, StepRecord
 from agentgraph.graph.body import Fold
-from agentgraph.graph.codec import SNAPSHOT_EVERY, Codec, Ledger
+from agentgraph.graph.codec import Codec
+from agentgraph.graph.ledger import SNAPSHOT_EVERY, Ledger
 from agentgraph.stores import MemoryStore
 from tests.graph.samples import START, Add, Line, Show, Tally, tally
 

@@ -29,7 +29,7 @@ from agentgraph.graph import (
     Store,
     fork,
 )
-from agentgraph.graph.recorder import MAX_ATTEMPTS
+from agentgraph.graph.claiming import MAX_ATTEMPTS
 from agentgraph.stores import MemoryStore
 from tests.graph.samples import ENTIRE, START, Add, Line, Show, Tally, at, failing, tally
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from agentgraph.exceptions import GraphRuntimeError, RunCancelled, RunWaiting, StoreError, UserError
 from agentgraph.graph import Appended, BaseNode, End, Graph, GraphRunContext, Once, Question, RunRecord, Status, Store
-from agentgraph.graph.recorder import MAX_ATTEMPTS
+from agentgraph.graph.claiming import MAX_ATTEMPTS
 from agentgraph.stores import MemoryStore
 from tests.graph.mortal import Drowsy
 from tests.graph.samples import Line
