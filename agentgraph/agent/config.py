@@ -31,9 +31,12 @@ EndStrategy: TypeAlias = Literal["early", "exhaustive"]
 _UNCOUNTED = nullcontext()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class RunConfig(Generic[DepsT]):
-    """How one run of an agent works. The same for all of its nodes; made anew when the run is resumed."""
+    """How one run of an agent works. The same for all of its nodes; made anew when the run is resumed.
+
+    Never changed. It is not frozen, since each run makes one, and that would take four times as long.
+    """
 
     deps: DepsT
     model: Model

@@ -40,6 +40,8 @@ async def handle(
     config.limits.check_tokens(spent)
     config.limits.check_cost(spent)
     match decide(reply, config.toolbox.tools, config.result.tool_names):
+        case HandleCalls() as calls:
+            return await _handle_calls(ctx, calls, tell)
         case NothingSaid():
             message = f"the model's reply is empty: neither text nor a tool call, finish reason {reply.finish_reason}"
             raise UnexpectedModelBehavior(message)
@@ -49,8 +51,6 @@ async def handle(
                 return FinalResult(verdict.value)
             ctx.state.retries = count_result_retry(ctx.state.retries, verdict.prompt, config.result_retries)
             return ModelRequest([verdict.prompt])
-        case HandleCalls() as calls:
-            return await _handle_calls(ctx, calls, tell)
         case _ as never:  # pyright: ignore[reportUnnecessaryComparison] - the closed union is held by assert_never
             assert_never(never)
 
@@ -94,7 +94,7 @@ async def _next_request(
     if refused:
         state.retries = count_result_retry(state.retries, next(iter(refused.values())), config.result_retries)
     state.tool_retries = count_tool_retries(state.tool_retries, list(ran.values()), config.toolbox.max_retries)
-    answers = {**ran, **refused}
+    answers = {**ran, **refused} if refused else ran
     return ModelRequest([answers[call.position] for call in calls.calls])
 
 

@@ -54,8 +54,10 @@ class AgentRun(Generic[DepsT, ResultT]):
     @property
     def result(self) -> AgentRunResult[ResultT] | None:
         """What the run ended with; None while it has not."""
-        ended = self._run.result
-        return None if ended is None else AgentRunResult(ended.output.data, self.run_id, ended.state, ended.output)
+        pending = self._run.next_node
+        if not isinstance(pending, End):
+            return None
+        return AgentRunResult(pending.data.data, self._ctx.run_id, self._ctx.state, pending.data)
 
     @property
     def paused(self) -> RunPaused | None:

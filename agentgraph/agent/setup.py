@@ -70,9 +70,9 @@ def agent_graph(result_type: Any = str) -> Graph[AgentState, RunConfig[Any], Any
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ask:
-    """What a door was called with."""
+    """What a door was called with. As `RunConfig`, never changed."""
 
     prompt: Prompt | None
     result_type: Any  # a type, or None for the agent's

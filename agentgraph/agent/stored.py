@@ -26,9 +26,9 @@ NEVER_STORED = ("extra_headers", "extra_body")
 """Settings that may hold secrets."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StoredOptions:
-    """What is kept. What cannot be kept leaves a mark, so that a resume can ask for it."""
+    """What is kept; never changed. What cannot be kept leaves a mark, so that a resume can ask for it."""
 
     model: str | None = None
     """The model by name; None: the agent's own."""
@@ -77,7 +77,7 @@ class StoredOptions:
 
     def dump(self) -> bytes:
         """As JSON, without what was left out."""
-        return _adapter().dump_json(self, exclude_defaults=True)
+        return _adapter().serializer.to_json(self, exclude_defaults=True)
 
     @classmethod
     def load(cls, record: RunRecord) -> StoredOptions:
