@@ -24,6 +24,7 @@ STEPS = Workload("steps", "graphs", "steps", 1_000, 7, each=True)
 SPREAD = Workload("spread", "graphs", "spread", 10, 7)
 HEADS = [Column("Graphs", "a step", "steps", "wall", "µs"), Column("Graphs", "a fork", "spread", "wall", "ms")]
 ADAPTERS = REPOSITORY / "benchmarks" / "peers" / "adapters"
+MODULES = sorted({each.module for each in WORKLOADS} - {"driver"})
 DONE_HERE = sorted({(each.module, each.cell) for each in WORKLOADS if each.module != "driver"} - {("runs", "resume")})
 
 
@@ -108,6 +109,12 @@ def test_peers_have_adapters_and_exact_versions() -> None:
     assert {each.adapter for each in libraries} == {each.name for each in ADAPTERS.glob("with_*")}
     loose = {need for each in libraries for need in (*each.minimal, *each.requires) if "==" not in need}
     assert loose == {"--editable=.", "."}
+
+
+@pytest.mark.parametrize("each", read_libraries(), ids=lambda each: each.name)
+def test_an_adapter_has_a_module_for_each_kind_of_work_or_a_reason(each: Library) -> None:
+    written = {module for module in MODULES if (ADAPTERS / each.adapter / f"{module}.py").exists()}
+    assert sorted([*written, *each.none]) == MODULES
 
 
 @pytest.mark.parametrize("adapter", ["with_agentgraph", "with_nothing"])
