@@ -93,7 +93,7 @@ async def _next_request(
     state, config = ctx.state, ctx.deps
     if refused:
         state.retries = count_result_retry(state.retries, next(iter(refused.values())), config.result_retries)
-    state.tool_retries = count_tool_retries(state.tool_retries, list(ran.values()), config.toolbox.max_retries)
+    state.tool_retries = count_tool_retries(state.tool_retries, ran.values(), config.toolbox.max_retries)
     answers = {**ran, **refused} if refused else ran
     return ModelRequest([answers[call.position] for call in calls.calls])
 

@@ -69,7 +69,8 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
     """Sends a request to the model. Its step holds the request, the reply and the usage."""
 
     request: ModelRequest
-    _turn: Turn = field(default_factory=Turn, init=False, repr=False, compare=False)
+    _turn: Turn | None = field(default=None, init=False, repr=False, compare=False)
+    """What streams of it have done; None: there was none."""
 
     async def run(self, ctx: AgentContext[DepsT]) -> HandleResponseNode[DepsT, ResultT]:
         """Ask the model, unless a stream of this node did already.
@@ -79,7 +80,7 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
             UsageLimitExceeded: no more requests are allowed.
             AgentRunError: what the model raises.
         """
-        reply = self._turn.take_reply()
+        reply = None if self._turn is None else self._turn.take_reply()
         if reply is None:
             prepared = await begin_request(ctx, self.request)
             with ctx.deps.counting(one_request):
@@ -94,9 +95,10 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
 
         A request that has brought nothing is kept where it was cancelled: a next turn goes on from it.
         """
-        if self._turn.reply is not None:
-            return HandleResponseNode(self._turn.reply)
-        partial, history = self._turn.partial(), ctx.state.message_history
+        turn, history = self._turn, ctx.state.message_history
+        if turn is not None and turn.reply is not None:
+            return HandleResponseNode(turn.reply)
+        partial = None if turn is None else turn.partial()
         if partial is not None:
             end_request(ctx, *partial)
         elif ctx.failure is not None or not history or history[-1] is not self.request:
@@ -111,13 +113,14 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
             GraphRuntimeError: the node was streamed before.
             UsageLimitExceeded, AgentRunError: as `run`.
         """
-        with self._turn.streaming():
+        turn = self._turn = self._turn or Turn()
+        with turn.streaming():
             prepared = await failing(ctx, begin_request(ctx, self.request))
             async with open_stream(ctx, prepared) as stream:
-                self._turn.open = stream
+                turn.open = stream
                 yield stream
             if not stream.stopped:
-                self._turn.reply = stream.finish()
+                turn.reply = stream.finish()
 
 
 @dataclass
@@ -125,7 +128,8 @@ class HandleResponseNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Resu
     """Handles a reply: takes the result, or runs the tools and makes the next request."""
 
     model_response: ModelResponse
-    _turn: Turn = field(default_factory=Turn, init=False, repr=False, compare=False)
+    _turn: Turn | None = field(default=None, init=False, repr=False, compare=False)
+    """What streams of it have done; None: there was none."""
 
     async def run(self, ctx: AgentContext[DepsT]) -> ModelRequestNode[DepsT, ResultT] | End[FinalResult[ResultT]]:
         """Handle the reply, unless a stream of this node did already.
@@ -135,7 +139,7 @@ class HandleResponseNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Resu
             UnexpectedModelBehavior, UsageLimitExceeded: see `handle`.
             Exception: what a tool or validator raises.
         """
-        outcome = self._turn.take_outcome()
+        outcome = None if self._turn is None else self._turn.take_outcome()
         if outcome is None:
             outcome = await handle(ctx, self.model_response)
         return ModelRequestNode(outcome) if isinstance(outcome, ModelRequest) else End(outcome)
@@ -148,14 +152,15 @@ class HandleResponseNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Resu
             GraphRuntimeError: the node was streamed before.
             UnexpectedModelBehavior, UsageLimitExceeded, Exception: as `run`.
         """
-        with self._turn.streaming():
+        turn = self._turn = self._turn or Turn()
+        with turn.streaming():
 
             async def work(tell: Tell) -> ModelRequest | FinalResult[Any]:
                 return await failing(ctx, self._handle(ctx, tell))
 
             async with told(work) as telling:
                 yield telling.events
-            self._turn.outcome = telling.outcome
+            turn.outcome = telling.outcome
 
     async def _handle(self, ctx: AgentContext[DepsT], tell: Tell) -> ModelRequest | FinalResult[Any]:
         with ctx.interruptible():

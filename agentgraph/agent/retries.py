@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 from agentgraph.exceptions import UnexpectedModelBehavior
 from agentgraph.messages import RetryPromptPart, ToolReturnPart
@@ -12,7 +12,7 @@ __all__ = ["count_result_retry", "count_tool_retries"]
 
 def count_tool_retries(
     before: Mapping[str, int],
-    answers: Sequence[ToolReturnPart | RetryPromptPart],
+    answers: Collection[ToolReturnPart | RetryPromptPart],
     max_retries: Callable[[str], int],
 ) -> dict[str, int]:
     """The counts after a reply: one more for a tool with a failed call, none for one whose calls all succeeded.

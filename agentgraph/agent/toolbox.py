@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from agentgraph.context import RunContext
 from agentgraph.exceptions import UserError
 from agentgraph.model import ToolDefinition
-from agentgraph.tools import Tool, prepare
+from agentgraph.tools import Tool
 
 __all__ = ["Toolbox"]
 
@@ -23,7 +22,7 @@ class Toolbox:
         """Seconds a call may take, where its tool does not say itself."""
         self._tools: dict[str, Tool[Any]] = {}  # Any: Tool is invariant, an agent's tools take its deps or none
         self._prepared = False
-        self._definitions: list[ToolDefinition] | None = None
+        self._fixed: list[ToolDefinition] | None = None
 
     @property
     def tools(self) -> Mapping[str, Tool[Any]]:
@@ -40,27 +39,20 @@ class Toolbox:
             raise UserError(f"there is a tool named {tool.name!r} already; give one of the two another `name=`")
         self._tools[tool.name] = tool
         self._prepared = self._prepared or tool.prepare is not None
-        self._definitions = None
+        self._fixed = None
 
     def max_retries(self, name: str) -> int:
         """How often in a row this tool may be asked for again."""
         own = self._tools[name].max_retries
         return self.retries if own is None else own
 
-    async def definitions(
-        self, context: Callable[[], RunContext[Any]], retries: Mapping[str, int]
-    ) -> list[ToolDefinition]:
-        """What the model is told in a request; made once for all requests unless a tool has a `prepare`.
-
-        Args:
-            context: the run as it is now, made for the `prepare` functions alone.
-            retries: how often each tool was retried in this run, 0 if left out.
+    @property
+    def fixed(self) -> list[ToolDefinition] | None:
+        """What the model is told in every request, made once; None if a tool has a `prepare`, which is asked each time.
 
         Raises:
-            UserError: a `prepare` function renamed its tool, or an annotation uses a name that is not defined.
+            UserError: an annotation uses a name that is not defined.
         """
-        if self._prepared:
-            return await prepare(self._tools, context(), retries)
-        if self._definitions is None:
-            self._definitions = [tool.definition for tool in self._tools.values()]
-        return self._definitions.copy()
+        if self._fixed is None and not self._prepared:
+            self._fixed = [tool.definition for tool in self._tools.values()]
+        return self._fixed

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunWaiting
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse
 from agentgraph.model import ModelRequestParameters
+from agentgraph.tools import prepare
 from agentgraph.usage import Usage
 
 from .answers import tell_requests
@@ -130,7 +130,11 @@ async def begin_request(ctx: AgentContext[Any], request: ModelRequest) -> Prepar
         state.message_history.append(request)
         state.run_step += 1
     config.limits.check_before_request(config.spent(state.usage))
-    functions = await config.toolbox.definitions(partial(run_context, ctx), state.tool_retries)
+    fixed = config.toolbox.fixed
+    if fixed is None:
+        functions = await prepare(config.toolbox.tools, run_context(ctx), state.tool_retries)
+    else:
+        functions = fixed.copy()
     result = config.result
     parameters = ModelRequestParameters(functions, result.takes_text, result.tools, result.format)
     instructions = None if result.form is None else result.form.instructions
