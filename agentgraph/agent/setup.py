@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Generic, Protocol
 
 from typing_extensions import TypeVar
@@ -60,6 +60,18 @@ _PLAIN = Scheduler()
 
 def agent_graph(result_type: Any = str) -> Graph[AgentState, RunConfig[Any], Any]:  # any annotation pydantic knows
     """The graph of all agents whose runs end with this type; its shape is always the same, and checked by a test."""
+    try:
+        return _made_once(result_type)
+    except TypeError:  # an annotation that cannot be hashed
+        return _made(result_type)
+
+
+@lru_cache(maxsize=128)
+def _made_once(result_type: Any) -> Graph[AgentState, RunConfig[Any], Any]:
+    return _made(result_type)  # it takes as long as some runs, and an agent may be made for a single one
+
+
+def _made(result_type: Any) -> Graph[AgentState, RunConfig[Any], Any]:
     return Graph(
         nodes=(UserPromptNode, ModelRequestNode, HandleResponseNode),
         name=GRAPH_NAME,

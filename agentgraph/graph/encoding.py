@@ -31,10 +31,13 @@ class Encoder:
     Args:
         adapter: writes them.
         what: the values, in errors.
+        name: of the field that holds them.
     """
 
-    def __init__(self, adapter: TypeAdapter[Any], what: str) -> None:
+    def __init__(self, adapter: TypeAdapter[Any], what: str, name: str = "") -> None:
         self._adapter, self._what = adapter, what
+        self.key = b'"%b":' % name.encode()
+        """What stands before such a value in a JSON object."""
         self._first: bytes | None = None
         self.plain = _plain_types(adapter.core_schema)
         """The classes whose instances do not change, and are what the type says."""
@@ -62,25 +65,23 @@ class Encoder:
         if type(value) in self.plain:
             return self.encode(value)
         expected = self._first if known is None else known
-        if expected is not None and self._unchecked(value) == expected:
-            return expected
+        try:
+            if expected is not None and self._adapter.serializer.to_json(value, warnings=False) == expected:
+                return expected
+        except Exception:  # noqa: S110, BLE001 - `encode` raises it too, and says where
+            pass
         encoded = self.encode(value)
         if known is None and len(encoded) < _SMALL:
             self._first = encoded
         return encoded
-
-    def _unchecked(self, value: object) -> bytes | None:
-        try:
-            return self._adapter.serializer.to_json(value, warnings=False)
-        except Exception:  # noqa: BLE001 - whoever encodes it says why
-            return None
 
 
 @dataclass(frozen=True)
 class Encoders:
     """What the rows of a graph are written with, by the names of fields and the ids of nodes."""
 
-    nodes: Mapping[str, Mapping[str, Encoder]]
+    nodes: Mapping[type[Any], tuple[str, Mapping[str, Encoder]]]
+    """By the class of the node: its id, and its fields."""
     state: Mapping[str, Encoder]
     """Of the fields that are stored whole."""
     lists: Mapping[str, Encoder]
@@ -94,7 +95,7 @@ def encoders_of(
 ) -> Encoders:
     """Those of a graph."""
     return Encoders(
-        {node_id: _of_fields(node_id, shape.fields) for node_id, shape in nodes.items()},
+        {shape.cls: (node_id, _of_fields(node_id, shape.fields)) for node_id, shape in nodes.items()},
         _of_fields(state.name, state.fields),
         {name: Encoder(adapter, f"an item of {name}") for name, adapter in state.lists.items()},
         Encoder(end, "the result"),
@@ -103,7 +104,7 @@ def encoders_of(
 
 
 def _of_fields(owner: str, fields: Mapping[str, TypeAdapter[Any]]) -> Mapping[str, Encoder]:
-    return {name: Encoder(adapter, f"{owner}.{name}") for name, adapter in fields.items()}
+    return {name: Encoder(adapter, f"{owner}.{name}", name) for name, adapter in fields.items()}
 
 
 def _plain_types(schema: Any) -> frozenset[type]:  # any: a mapping whose keys depend on its type

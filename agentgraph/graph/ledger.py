@@ -24,6 +24,8 @@ comes next as well, without pointing to steps before, unless all rows are read a
 
 Node = BaseNode[Any, Any, Any]  # nodes of any graph
 
+_NO_NODE: tuple[str, Mapping[str, Encoder]] = ("", {})
+
 Input = tuple[object, bytes | None]
 """A field of the pending node that a body can point to: the object, and its JSON where that is known."""
 
@@ -53,7 +55,7 @@ class Ledger:
     ) -> None:
         self._encoders = encoders
         self._small: dict[str, bytes] = {**small} if small else {}
-        self._state = _object(self._small)
+        self._state = b""  # all of that as an object, from the first step on
         self._values: dict[str, object] = {}  # what `_small` was made of: what cannot change is not encoded again
         self._forked: list[dict[str, Input]] = []  # what `inputs` is, for each branch of a pending fork
         self.lists: dict[str, AppendedList[Any]] = {**lists} if lists else {}
@@ -88,12 +90,12 @@ class Ledger:
         to, fields = self._outcome(ran, outcome, writer)
         body = writer.body(to, fields, lists)
         changed = self._changed(state)
-        if changed:
+        if changed or not self._state:
             self._small |= changed
-            self._state = _object(self._small)
+            self._state = self._object(self._small)
         if snapshot and self._small:
             return Encoded(to, body, self._state, self._state)
-        return Encoded(to, body, _object(changed) if changed else b"", self._state)
+        return Encoded(to, body, self._object(changed) if changed else b"", self._state)
 
     def stored(self) -> None:
         """What was encoded last is committed."""
@@ -103,22 +105,29 @@ class Ledger:
     def _changed(self, state: Any) -> dict[str, bytes]:
         """The small fields of the state that are not what is stored."""
         changed: dict[str, bytes] = {}
+        small, values = self._small, self._values
         for name, encoder in self._encoders.state.items():
-            value = getattr(state, name)
-            if type(value) in encoder.plain:
-                if value is self._values.get(name, ...):
-                    continue
-                self._values[name] = value
-            known = self._small.get(name)
-            encoded = encoder.encode_again(value, known)
+            value, known = getattr(state, name), small.get(name)
+            if type(value) not in encoder.plain:
+                encoded = encoder.encode_again(value, known)
+            elif value is values.get(name, ...):
+                continue
+            else:
+                values[name], encoded = value, encoder.encode(value)
             if encoded != known:
                 changed[name] = encoded
         return changed
 
+    def _object(self, values: Mapping[str, bytes]) -> bytes:
+        encoders = self._encoders.state
+        return b"{" + b",".join([encoders[name].key + value for name, value in values.items()]) + b"}"
+
     def _changed_lists(self, state: Any, writer: BodyWriter) -> dict[str, Sequence[Any]]:
         changed: dict[str, Sequence[Any]] = {}
         for name, encoder in self._encoders.lists.items():
-            items = self._adopted(name, state)
+            items = self.lists.get(name)
+            if items is None or items is not getattr(state, name):
+                items = self._adopted(name, state)
             if items.changed:
                 changed[name] = self._change((name, encoder), items, writer)
             elif items:
@@ -166,7 +175,10 @@ class Ledger:
         """What comes next, by the name that rows have for it, and its fields."""
         inputs: dict[str, Input] = {}
         forked: list[dict[str, Input]] = []
+        node_id, fields = self._encoders.nodes.get(type(outcome), _NO_NODE)
         match outcome:
+            case _ if node_id:
+                written = node_id, self._fields(fields, outcome, writer, inputs)
             case End():
                 written = END, {"data": _last(self._encoders.end, outcome.data, writer)}
             case Join():
@@ -174,10 +186,9 @@ class Ledger:
                 written = JOIN, {"value": _last(self._encoders.joins[ran.get_node_id()], outcome.value, writer)}
             case BranchError():
                 written = FAILED, {"error": writer.put(to_json(outcome))}
-            case _ if is_fork(outcome):
-                written = FORK, self._fork(outcome, writer, forked)
             case _:
-                written = outcome.get_node_id(), self._node(outcome, writer, inputs)
+                assert is_fork(outcome)  # every other node has an encoder
+                written = FORK, self._fork(outcome, writer, forked)
         self.inputs, self._forked = inputs, forked  # not before: the slots may point to what they were
         return written
 
@@ -187,15 +198,18 @@ class Ledger:
         slots = {"fork": writer.put(to_json(head))}
         for position, node in enumerate(fork.branches):
             inputs: dict[str, Input] = {}
-            fields = self._node(node, writer, inputs)
+            _, encoders = self._encoders.nodes[type(node)]
+            fields = self._fields(encoders, node, writer, inputs)
             slots |= {f"{position}.{name}": slot for name, slot in fields.items()}
             forked.append(inputs)
         return slots
 
-    def _node(self, node: Node, writer: BodyWriter, inputs: dict[str, Input]) -> dict[str, Slot]:
+    def _fields(
+        self, encoders: Mapping[str, Encoder], node: object, writer: BodyWriter, inputs: dict[str, Input]
+    ) -> dict[str, Slot]:
         """Where the fields of a node stand; `inputs` is told of those that a later body can point to."""
         slots: dict[str, Slot] = {}
-        for name, encoder in self._encoders.nodes[node.get_node_id()].items():
+        for name, encoder in encoders.items():
             value = getattr(node, name)
             if type(value) in encoder.plain:
                 slots[name] = writer.put(encoder.encode(value))
@@ -210,7 +224,3 @@ def _last(encoder: Encoder, value: object, writer: BodyWriter) -> Slot:
         return writer.put(encoder.encode(value))
     except StoreError as error:  # it did succeed; only a resume has to say that the value is lost
         return lost_slot(error.message)
-
-
-def _object(values: Mapping[str, bytes]) -> bytes:
-    return b"{" + b",".join([b'"%b":%b' % (name.encode(), value) for name, value in values.items()]) + b"}"

@@ -19,7 +19,7 @@ from .frontier import Outcome, branch_path
 from .journal import Journal
 from .ledger import Encoded, Ledger, Node
 from .lifecycle import Event, Status
-from .node import End, is_fork
+from .node import AnyFork, End, is_fork
 from .store import (
     ROOT,
     BranchRecord,
@@ -131,7 +131,7 @@ class Recorder:
             journaled=journaled,
             told=told,
             calls=turn.calls,
-            opens=_opened(turn),
+            opens=_opened(turn, turn.outcome) if is_fork(turn.outcome) else (),
             closes=turn.closes,
         )
         try:
@@ -303,11 +303,9 @@ def ledgers_of(restored: Restored) -> dict[str, Ledger]:
     return {ROOT: restored.ledger, **inside}
 
 
-def _opened(turn: Turn) -> list[BranchRecord]:
-    """The branches that begin with a step."""
-    if not is_fork(turn.outcome):
-        return []
+def _opened(turn: Turn, fork: AnyFork) -> list[BranchRecord]:
+    """The branches that begin with a step, which led to a fork."""
     return [
         BranchRecord(branch=branch_path(turn.branch, turn.seq, position), node=node.get_node_id())
-        for position, node in enumerate(turn.outcome.branches)
+        for position, node in enumerate(fork.branches)
     ]

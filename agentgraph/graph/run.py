@@ -135,13 +135,14 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
         Raises:
             RunPaused: it does. Called again, this goes past.
         """
-        pending, self._started, self._paused = self._execution.pending, True, None
+        execution = self._execution
+        pending, self._started, self._paused = execution.pending, True, None
         if isinstance(pending, End):
             return pending
-        if self.ctx.interruption.break_before:
+        if execution.root.ctx.interruption.break_before:
             await self.heed_breakpoint()
         try:
-            return await self._execution.step(pending)
+            return await execution.step(pending)
         except RunPaused as paused:
             if paused.run_id == self.run_id:
                 self._paused = paused

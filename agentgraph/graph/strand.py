@@ -66,8 +66,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
             ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id(), self.path))
         started = ctx.clock.now() if self.recorder else None
         stop = ctx.interruption
-        if stop.covered:
-            stop.check(ctx.seq)
+        if stop.idle:
             outcome = await self._turn(node)
         else:
             with stop.covering(ctx.seq):

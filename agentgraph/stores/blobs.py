@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, TypeVar, assert_never
 
@@ -58,7 +58,7 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 def cut(data: bytes) -> tuple[bytes, Mapping[str, bytes]]:
     """Take what is big out; returns the rest, and the blobs by their digests."""
-    if _is_small(data):
+    if _are_small(data):
         return data, {}
     places: list[tuple[int, str]] = []
     blobs: dict[str, bytes] = {}
@@ -76,9 +76,9 @@ def cut(data: bytes) -> tuple[bytes, Mapping[str, bytes]]:
     return b"".join([_MARK, to_json(places), b"\n", *rest, data[done:]]), blobs
 
 
-def _is_small(data: bytes) -> bool:
-    """Whether nothing can be cut out of it."""
-    return len(data) <= LIMIT and data[:1] != _MARK
+def _are_small(*payloads: bytes) -> bool:
+    """Whether nothing can be cut out of them."""
+    return max(map(len, payloads)) <= LIMIT and _MARK not in [data[:1] for data in payloads]
 
 
 def join(data: bytes, blobs: Mapping[str, bytes]) -> bytes:
@@ -112,23 +112,25 @@ def _read(data: bytes) -> tuple[list[tuple[int, str]], bytes]:
     return from_json(head), rest
 
 
-@dataclass(frozen=True)
 class Cutter:
     """Cuts what is about to be written, and collects the blobs."""
 
-    blobs: dict[tuple[str, str], bytes] = field(default_factory=dict[tuple[str, str], bytes])
+    def __init__(self) -> None:
+        self.blobs: dict[tuple[str, str], bytes] = {}
 
     def new_run(self, run: NewRun) -> NewRun:
+        opening = run.opening
+        begun = (run.state, run.options) if opening is None else (run.state, run.options, opening.body, opening.state)
+        if not run.calls and not run.branches and _are_small(*begun):
+            return run
         shrunk = self._record(run.run_id, run)
-        opening = None if run.opening is None else self._record(run.run_id, run.opening)
-        if opening is run.opening and not run.calls and not run.branches:
-            return shrunk
+        opening = None if opening is None else self._record(run.run_id, opening)
         calls, branches = self.calls(run.run_id, run.calls), self._branches(run.run_id, run.branches)
         return replace(shrunk, opening=opening, calls=calls, branches=branches)
 
     def commit(self, commit: Commit) -> Commit:
         step = commit.step
-        if not commit.calls and _is_small(step.body) and _is_small(step.state) and _is_small(commit.state):
+        if not commit.calls and _are_small(step.body, step.state, commit.state):
             return commit
         shrunk = self._record(commit.run_id, commit)
         step = self._record(commit.run_id, step)

@@ -91,7 +91,7 @@ class MemoryStore(MemoryRuns, NeverWaits):
                 kept.epoch = kept.attempt = 0
                 self._rest(kept, run.status)
             self.blobs.keep(cutter.blobs)
-            return self._whole([kept.record()])[0]
+            return self._whole([kept.record()])[0] if cutter.blobs else kept.record()
 
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
         cutter = Cutter()
