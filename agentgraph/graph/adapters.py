@@ -1,16 +1,25 @@
-"""Type adapters, one per type for the whole process: building one costs milliseconds, using it microseconds."""
+"""Type adapters, one per type for the whole process: building one costs milliseconds, using it microseconds.
+
+What takes so long is to find out what a type is made of. So a list of a known type, and a dataclass that was found in a
+known union, are built from what is known: a tenth of a millisecond.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+from pydantic_core import CoreConfig, CoreSchema, SchemaSerializer, SchemaValidator, core_schema
 from typing_extensions import TypeAliasType
 
 __all__ = ["adapter_for", "unstorable"]
 
 _BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
+_CORE = CoreConfig(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
+
+_found: dict[Any, CoreSchema] = {}
+"""The dataclasses that stand in unions for which there is an adapter."""
 
 
 def adapter_for(tp: Any) -> TypeAdapter[Any]:  # any annotation that pydantic understands
@@ -31,6 +40,42 @@ def _cached(tp: Any) -> TypeAdapter[Any]:
 
 
 def _build(tp: Any) -> TypeAdapter[Any]:
+    if isinstance(tp, type) and tp in _found:
+        return _made_of(_found[tp])
+    if get_origin(tp) is list:
+        inside = _schema(adapter_for(*get_args(tp)))
+        if inside is not None:
+            return _made_of(_with(inside, core_schema.list_schema(_inner(inside))))
+    adapter = _generated(tp)
+    schema = _schema(adapter)
+    if schema is not None and _inner(schema)["type"] == "tagged-union":
+        choices = [choice for choice in _inner(schema)["choices"].values() if choice["type"] == "dataclass"]
+        _found.update({choice["cls"]: _with(schema, choice) for choice in choices})
+    return adapter
+
+
+def _schema(adapter: TypeAdapter[Any]) -> Any:  # any: a mapping whose keys depend on its type
+    """What a type is made of; None while some of that is not defined yet."""
+    return adapter.core_schema if isinstance(adapter.core_schema, dict) else None
+
+
+def _inner(schema: Any) -> Any:
+    return schema["schema"] if schema["type"] == "definitions" else schema
+
+
+def _with(whole: Any, schema: Any) -> CoreSchema:
+    """A schema with the definitions that `whole` has for it."""
+    return {**whole, "schema": schema} if whole["type"] == "definitions" else schema
+
+
+def _made_of(schema: CoreSchema) -> TypeAdapter[Any]:
+    adapter = TypeAdapter[Any](Any)
+    adapter.core_schema = schema
+    adapter.validator, adapter.serializer = SchemaValidator(schema, _CORE), SchemaSerializer(schema, _CORE)
+    return adapter
+
+
+def _generated(tp: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(tp, config=_BASE64)
     except PydanticUserError as error:

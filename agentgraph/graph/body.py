@@ -99,8 +99,8 @@ class Fold:
 
     to: str = ""
     fields: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    items: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
-    """The fields of the newest node that are items of a list: which list, and where."""
+    slots: Mapping[str, Slot] = field(default_factory=dict[str, Slot])
+    """Where the fields of the newest node stood."""
     lists: dict[str, list[bytes]] = field(default_factory=dict[str, list[bytes]])
     lost: str | None = None
     """Why the newest outcome holds a value that was not stored."""
@@ -122,22 +122,25 @@ class Fold:
             for index, slot in replaced.items():
                 items[int(index)] = self._resolve(slot, lines)
             for slot in added:  # one by one: a slot may name an item that was added just before
-                items.append(self._resolve(slot, lines))
-        self.fields, self.items, self.to = (
-            self._outcome(head["fields"].items(), lines),
-            _items(head["fields"]),
-            head["to"],
-        )
+                items.append(lines[slot - 1] if type(slot) is int else self._resolve(slot, lines))
+        slots = head["fields"]
+        self.fields = {
+            name: lines[slot - 1] if type(slot) is int else self._resolve(slot, lines) for name, slot in slots.items()
+        }
+        self.slots, self.to = slots, head["to"]
+
+    @property
+    def items(self) -> dict[str, tuple[str, int]]:
+        """The fields of the newest node that are items of a list: which list, and where."""
+        slots = [(name, slot) for name, slot in self.slots.items() if isinstance(slot, list) and slot[0] == "item"]
+        return {name: (slot[1], slot[2]) for name, slot in slots}
 
     def branch(self, position: int, node: str) -> Fold:
         """What a branch of the fork at which this one stands begins with."""
         prefix = f"{position}."
         fields = {name.removeprefix(prefix): raw for name, raw in self.fields.items() if name.startswith(prefix)}
-        items = {name.removeprefix(prefix): at for name, at in self.items.items() if name.startswith(prefix)}
-        return Fold(node, fields, items, {name: [*lines] for name, lines in self.lists.items()})
-
-    def _outcome(self, slots: Iterable[tuple[str, Slot]], lines: Sequence[bytes]) -> dict[str, bytes]:
-        return {name: self._resolve(slot, lines) for name, slot in slots}
+        slots = {name.removeprefix(prefix): slot for name, slot in self.slots.items() if name.startswith(prefix)}
+        return Fold(node, fields, slots, {name: [*lines] for name, lines in self.lists.items()})
 
     def _resolve(self, slot: Slot, lines: Sequence[bytes]) -> bytes:
         match slot:
@@ -153,7 +156,3 @@ class Fold:
             case _:
                 message = f"it holds the slot {slot!r}, which this release does not know"
                 raise ValueError(message)
-
-
-def _items(slots: Mapping[str, Slot]) -> dict[str, tuple[str, int]]:
-    return {name: (slot[1], slot[2]) for name, slot in slots.items() if isinstance(slot, list) and slot[0] == "item"}

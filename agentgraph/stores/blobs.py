@@ -175,6 +175,8 @@ class Cutter:
 
 def is_cut(record: Stored) -> bool:
     """Whether a record is not whole."""
+    if isinstance(record, StepRecord):  # the rest of this, for the many
+        return record.body[:1] == _MARK or record.state[:1] == _MARK
     return any(data[:1] == _MARK for data in _payloads(record).values())
 
 
@@ -203,6 +205,8 @@ def whole(
         DecodeError: a blob is missing; names the run, the step and the field.
     """
     found, blobs = query(), dict[str, bytes]()
+    if not any(map(is_cut, found)):
+        return [*found]
     for _ in range(2):
         digests = digests_in(found)
         if digests <= blobs.keys():
