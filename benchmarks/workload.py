@@ -10,7 +10,7 @@ from agentgraph.model import Model, ModelRequestParameters
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage, UsageLimits
 
-__all__ = ["UNLIMITED", "looping_agent", "tool_text"]
+__all__ = ["UNLIMITED", "LoopingModel", "looping_agent", "tool_text"]
 
 UNLIMITED = UsageLimits(request_limit=None)
 WORDS = 'the quick brown fox, "quoted" and escaped; '

@@ -57,11 +57,16 @@ class Reader:
 
     def appended(self, name: str, fold: Fold, small: Mapping[str, bytes]) -> AppendedList[Any]:
         """A list of the state that is stored by items."""
-        # A list that was a plain field when it was stored is still to be stored by items.
-        raw = small[name] if name in small else as_list(fold.lists.get(name, ()))
-        items = AppendedList[Any](self.value(self.state.whole_lists[name], raw, f"{self.state.name}.{name}") or ())
-        if name not in small:
-            items.mark_stored()
+        whole, what = self.state.whole_lists[name], f"{self.state.name}.{name}"
+        if name in small:  # it was a plain field when it was stored, and is still to be stored by items
+            return AppendedList[Any](self.value(whole, small[name], what) or ())
+        raw = fold.lists.get(name, ())
+        read = self.state.lists[name].validate_json
+        try:  # one by one: to join them first would take their memory once more
+            items = AppendedList[Any](map(read, raw))
+        except ValidationError:
+            items = AppendedList[Any](self.value(whole, as_list(raw), what) or ())  # says which of them
+        items.mark_stored()
         return items
 
     def value(self, adapter: TypeAdapter[Any], raw: bytes, what: str) -> Any:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
+import anyio
+import anyio.to_thread
 import pytest
 
+from agentgraph import Agent
+from agentgraph.messages import ModelMessage
+from agentgraph.model import ModelRequestParameters
+from agentgraph.settings import ModelSettings
 from agentgraph.stores import SQLiteStore
-from benchmarks.workload import UNLIMITED, looping_agent
+from benchmarks.workload import UNLIMITED, LoopingModel, looping_agent
 
 pytestmark = pytest.mark.anyio
 
@@ -113,3 +122,68 @@ async def test_the_file_holds_little_more_than_what_was_said(tmp_path: Path, siz
     with closing(sqlite3.connect(tmp_path / "r.db")) as file:
         (pages,) = file.execute("PRAGMA page_count").fetchone()
     assert (pages * 4096 - 120_000) / TURNS < most
+
+
+class Asked(LoopingModel):
+    """Ends the process's part as soon as it is asked."""
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> NoReturn:
+        raise GoneOnError(len(messages))
+
+
+class GoneOnError(Exception):
+    """The run was read back."""
+
+
+def calls_of_c(name: str, work: Callable[[], object]) -> int:
+    """How often a function that is not Python's is called in this thread."""
+    calls = 0
+
+    def count(_: object, event: str, what: object) -> None:
+        nonlocal calls
+        calls += event == "c_call" and getattr(what, "__name__", "") == name
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+async def left(path: Path, turns: int) -> None:
+    """A run that stands before its last request to the model."""
+    store = SQLiteStore(path, synchronous="NORMAL")
+    async with looping_agent(turns, 1000).iter("go", store=store, run_id="r", usage_limits=UNLIMITED) as run:
+        for _ in range(2 * turns + 1):
+            await run.next()
+    await store.aclose()
+
+
+def gone_on(path: Path, turns: int) -> None:
+    async def resume() -> None:
+        store = SQLiteStore(path, synchronous="NORMAL")
+        with pytest.raises(GoneOnError, match=str(2 * turns + 1)):
+            await Agent(Asked(turns)).run(resume="r", store=store, usage_limits=UNLIMITED)
+        await store.aclose()
+
+    anyio.run(resume)
+
+
+async def test_a_run_is_read_back_with_few_statements_and_each_message_once(tmp_path: Path, said: Said) -> None:
+    counts: list[tuple[int, int]] = []
+    for turns in (5, 55):
+        path = tmp_path / f"{turns}.db"
+        await left(path, turns)
+        said.verbs.clear()
+        resume = partial(gone_on, path, turns)
+        validations = await anyio.to_thread.run_sync(calls_of_c, "validate_json", resume)
+        counts.append((said.counts["SELECT"], validations))
+    (few, once), (still_few, ten_times) = counts
+    assert few == still_few <= 12
+    assert ten_times - once == 2 * 50
