@@ -57,7 +57,7 @@ class Ledger:
         self._small: dict[str, bytes] = {**small} if small else {}
         self._state = b""  # all of that as an object, from the first step on
         self._values: dict[str, object] = {}  # what `_small` was made of: what cannot change is not encoded again
-        self._forked: list[dict[str, Input]] = []  # what `inputs` is, for each branch of a pending fork
+        self._forked: Sequence[dict[str, Input]] = ()  # what `inputs` is, for each branch of a pending fork
         self.lists: dict[str, AppendedList[Any]] = {**lists} if lists else {}
         self.inputs: dict[str, Input] = inputs or {}
         """The fields of the pending node as they were stored; meanwhile its user may have changed them."""
@@ -189,7 +189,7 @@ class Ledger:
             case _:
                 assert is_fork(outcome)  # every other node has an encoder
                 written = FORK, self._fork(outcome, writer, forked)
-        self.inputs, self._forked = inputs, forked  # not before: the slots may point to what they were
+        self.inputs, self._forked = inputs, forked or ()  # not before: the slots may point to what they were
         return written
 
     def _fork(self, fork: AnyFork, writer: BodyWriter, forked: list[dict[str, Input]]) -> dict[str, Slot]:

@@ -11,7 +11,7 @@ is committed, so that leaving the block at any point, or losing the process, los
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self
@@ -129,7 +129,7 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
                 raise
             raise StopAsyncIteration from None
 
-    async def advance(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
+    def advance(self) -> Awaitable[BaseNode[StateT, DepsT, ResultT] | End[ResultT]]:
         """Take the next step as `next` does, unless `break_before` says to stop before it.
 
         Raises:
@@ -137,13 +137,19 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
         """
         execution = self._execution
         pending, self._started, self._paused = execution.pending, True, None
+        if execution.root.ctx.interruption.break_before or isinstance(pending, End):
+            return self._advance(pending)
+        return execution.step(pending)  # a run that waits holds each coroutine that waits for it
+
+    async def _advance(
+        self, pending: BaseNode[StateT, DepsT, ResultT] | End[ResultT]
+    ) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
         if isinstance(pending, End):
             return pending
-        if execution.root.ctx.interruption.break_before:
-            await self.heed_breakpoint()
+        await self.heed_breakpoint()
         try:
-            return await execution.step(pending)
-        except RunPaused as paused:
+            return await self._execution.step(pending)
+        except RunPaused as paused:  # of one of its branches
             if paused.run_id == self.run_id:
                 self._paused = paused
             raise

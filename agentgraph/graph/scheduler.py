@@ -41,6 +41,8 @@ from .strand import Strand
 
 __all__ = ["Scheduler"]
 
+_SILENT = Outlet()
+
 StateT = TypeVar("StateT", default=None)
 DepsT = TypeVar("DepsT", default=None)
 ResultT = TypeVar("ResultT", default=None)
@@ -203,7 +205,7 @@ class Scheduler:
             lease=math.inf if recorder is None else recorder.lease,
             clock=self.clock,
             live=Live(recorder.tell if recorder else None),
-            outlet=Outlet(self.observers),
+            outlet=Outlet(self.observers) if self.observers else _SILENT,
             interruption=stop,
         )
         return Strand(graph, context, frontier, recorder)

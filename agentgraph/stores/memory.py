@@ -71,7 +71,13 @@ class MemoryStore(MemoryRuns, NeverWaits):
             if run.opening is not None:
                 check_turn(newest, run, now, is_dead, held=True)
             self._runs[run.run_id] = kept = MemoryRun(
-                new=run,
+                run_id=run.run_id,
+                graph=run.graph,
+                agent=run.agent,
+                conversation=run.conversation,
+                parent=run.parent,
+                origin=run.origin,
+                named=run.named,
                 options=run.options,
                 state=run.state,
                 usage=run.usage,
@@ -80,12 +86,14 @@ class MemoryStore(MemoryRuns, NeverWaits):
                 created_at=now,
                 updated_at=now,
                 owner=this_process() if run.status is Status.RUNNING else None,
-                steps=[] if run.opening is None else [run.opening],
+                steps=[],
                 seq=run.seq,
                 branches={each.branch: each for each in run.branches},
                 journal={(row.branch, row.seq, row.key): row for row in run.calls},
             )
-            self._index.add(run)
+            if run.opening is not None:
+                kept.add(run.opening)
+            self._index.add(run.run_id, kept.kin)
             self._retention.add(run.run_id, self._known(run.parent), self._known(run.origin and run.origin[0]))
             if run.status is not Status.RUNNING:
                 kept.epoch = kept.attempt = 0
@@ -201,13 +209,12 @@ class MemoryStore(MemoryRuns, NeverWaits):
             for run_id, run in new.items():
                 if run_id in self._runs:
                     raise RunExists(run_id)
-                self._check_origin(run.new.origin, new)
+                self._check_origin(run.origin, new)
             self._runs |= new
             self.blobs.keep(cutter.blobs)
             for run_id, run in new.items():
-                origin = run.new.origin
-                self._index.add(run.new)
-                self._retention.add(run_id, self._known(run.new.parent), self._known(origin and origin[0]))
+                self._index.add(run_id, run.kin)
+                self._retention.add(run_id, self._known(run.parent), self._known(run.origin and run.origin[0]))
             for run in new.values():
                 self._rest(run, run.status)
 

@@ -4,41 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from agentgraph.graph.store import NewRun, RunFilter
+from agentgraph.graph.store import RunFilter
 
-__all__ = ["RunIndex"]
+__all__ = ["Kin", "RunIndex"]
 
-_Key = tuple[str, str]
+Kin = tuple[str | None, str | None, str | None]
+"""The conversation of a run, its parent and the run that it goes on from."""
 
 
 class RunIndex:
-    """The ids of runs by their conversation, their parent and the run that they go on from. Most runs have none."""
+    """The ids of runs by what they belong to. Most belong to nothing."""
 
     def __init__(self) -> None:
-        self._ids: dict[_Key, dict[str, None]] = {}  # a set that keeps their order
+        self._ids: dict[tuple[int, str], dict[str, None]] = {}  # a set that keeps their order
 
-    def add(self, run: NewRun) -> None:
+    def add(self, run_id: str, kin: Kin) -> None:
         """A run was written."""
-        for key in _keys(run.conversation, run.parent, run.origin and run.origin[0]):
-            self._ids.setdefault(key, {})[run.run_id] = None
+        for key in _keys(kin):
+            self._ids.setdefault(key, {})[run_id] = None
 
-    def drop(self, run: NewRun) -> None:
+    def drop(self, run_id: str, kin: Kin) -> None:
         """It was forgotten."""
-        for key in _keys(run.conversation, run.parent, run.origin and run.origin[0]):
-            del self._ids[key][run.run_id]
+        for key in _keys(kin):
+            del self._ids[key][run_id]
             if not self._ids[key]:
                 del self._ids[key]
 
     def of(self, which: RunFilter) -> Collection[str] | None:
         """Ids among which all are that the filter lets through; None: it says nothing of what is known here."""
-        found = [self._ids.get(key, {}) for key in _keys(which.conversation, which.parent, which.origin)]
+        found = [self._ids.get(key, {}) for key in _keys((which.conversation, which.parent, which.origin))]
         return min(found, key=len) if found else None
 
 
-def _keys(conversation: str | None, parent: str | None, origin: str | None) -> Iterable[_Key]:
-    if conversation is not None:
-        yield "conversation", conversation
-    if parent is not None:
-        yield "parent", parent
-    if origin is not None:
-        yield "origin", origin
+def _keys(kin: Kin) -> Iterable[tuple[int, str]]:
+    return [(position, run_id) for position, run_id in enumerate(kin) if run_id is not None]

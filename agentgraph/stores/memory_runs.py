@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Self, TypeVar
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Self, TypeVar
 
 from agentgraph.exceptions import RunNotFound
 from agentgraph.graph.lifecycle import Status
@@ -19,7 +20,6 @@ from agentgraph.graph.store import (
     Commit,
     EventRecord,
     JournalRecord,
-    NewRun,
     Owner,
     RunFilter,
     RunRecord,
@@ -30,7 +30,7 @@ from agentgraph.graph.store import (
 
 from .blobs import Stored, whole
 from .memory_blobs import MemoryBlobs
-from .memory_index import RunIndex
+from .memory_index import Kin, RunIndex
 from .removal import Relatives, as_inserted
 from .retention import Retention
 from .watching import Glances, Watchers
@@ -45,11 +45,21 @@ _LEASE = 15.0
 """What a run's record shows. No claim depends on it; a sleep that is shorter stays in the process."""
 
 
+_COLUMNS = [each.name for each in fields(StepRecord)]
+_row = attrgetter(*_COLUMNS)
+
+
 @dataclass(slots=True, eq=False)
 class MemoryRun:
     """A run as it stands; changes with every write, under the store's lock."""
 
-    new: NewRun
+    run_id: str
+    graph: str
+    agent: str | None
+    conversation: str | None
+    parent: str | None
+    origin: tuple[str, int] | None
+    named: bool
     options: bytes
     state: bytes
     usage: bytes
@@ -57,7 +67,8 @@ class MemoryRun:
     created_at: float
     updated_at: float
     owner: Owner | None
-    steps: list[StepRecord]
+    steps: list[tuple[Any, ...]]
+    """The values of their records: of a tuple that holds no objects the garbage collector takes no notice."""
     seq: int
     branches: dict[str, BranchRecord]
     status: Status = Status.RUNNING
@@ -76,20 +87,14 @@ class MemoryRun:
     def inserted(cls, stored: StoredRun) -> Self:
         """A run of another store."""
         run = as_inserted(stored.run)
-        new = NewRun(
+        return cls(
             run_id=run.run_id,
             graph=run.graph,
             agent=run.agent,
-            seq=run.seq,
-            pending=run.pending,
-            state=run.state,
             conversation=run.conversation,
             parent=run.parent,
             origin=run.origin,
             named=True,
-        )
-        return cls(
-            new=new,
             options=run.options,
             state=run.state,
             usage=run.usage,
@@ -97,7 +102,7 @@ class MemoryRun:
             created_at=run.created_at,
             updated_at=run.updated_at,
             owner=None,
-            steps=list(stored.steps),
+            steps=[*map(_row, stored.steps)],
             seq=run.seq,
             branches={each.branch: each for each in stored.branches},
             status=run.status,
@@ -110,7 +115,11 @@ class MemoryRun:
 
     @property
     def age(self) -> tuple[float, str]:
-        return self.created_at, self.new.run_id
+        return self.created_at, self.run_id
+
+    @property
+    def kin(self) -> Kin:
+        return self.conversation, self.parent, None if self.origin is None else self.origin[0]
 
     def at(self, branch: str) -> int | None:
         """The next step of a branch; None where there is no such branch."""
@@ -118,10 +127,14 @@ class MemoryRun:
             return self.seq
         return self.branches[branch].seq if branch in self.branches else None
 
+    def add(self, step: StepRecord) -> None:
+        """One more step, or the opening."""
+        self.steps.append(_row(step))
+
     def take(self, commit: Commit) -> None:
         """Write the step of a commit, and where its branch stands after it."""
         step = commit.step
-        self.steps.append(step)
+        self.add(step)
         self.usage = commit.usage
         if step.branch == ROOT:
             self.seq, self.state, self.pending = step.seq + 1, commit.state, step.outcome
@@ -148,19 +161,20 @@ class MemoryRun:
 
     def steps_above(self, after: int) -> list[StepRecord]:
         """Branch by branch."""
-        steps = self.steps
-        if steps and steps[-1].branch == ROOT and steps[-1].seq - steps[0].seq + 1 == len(steps):  # it never forked
-            return steps[max(0, after + 1 - steps[0].seq) :]
-        return sorted((step for step in steps if step.seq > after), key=_place)
+        if not self.steps:
+            return []
+        first, newest = _step(self.steps[0]), _step(self.steps[-1])
+        if newest.branch == ROOT and newest.seq - first.seq + 1 == len(self.steps):  # it never forked
+            return [*map(_step, self.steps[max(0, after + 1 - first.seq) :])]
+        return sorted((step for step in map(_step, self.steps) if step.seq > after), key=_place)
 
     def fits(self, which: RunFilter) -> bool:
-        new = self.new
         return (
             which.status in (None, self.status)
-            and which.agent in (None, new.agent)
-            and which.conversation in (None, new.conversation)
-            and which.parent in (None, new.parent)
-            and which.origin in (None, new.origin and new.origin[0])
+            and which.agent in (None, self.agent)
+            and which.conversation in (None, self.conversation)
+            and which.parent in (None, self.parent)
+            and which.origin in (None, self.origin and self.origin[0])
             and (which.since is None or self.created_at >= which.since)
             and (which.due_before is None or self._is_due(which.due_before))
             and (which.before is None or self.age < which.before)
@@ -176,9 +190,9 @@ class MemoryRun:
 
     def record(self) -> RunRecord:
         return RunRecord(
-            run_id=self.new.run_id,
-            graph=self.new.graph,
-            agent=self.new.agent,
+            run_id=self.run_id,
+            graph=self.graph,
+            agent=self.agent,
             status=self.status,
             epoch=self.epoch,
             seq=self.seq,
@@ -188,9 +202,9 @@ class MemoryRun:
             options=self.options,
             pending=self.pending,
             error=self.error,
-            conversation=self.new.conversation,
-            parent=self.new.parent,
-            origin=self.new.origin,
+            conversation=self.conversation,
+            parent=self.parent,
+            origin=self.origin,
             owner=self.owner,
             lease_until=0.0 if self.owner is None else self.updated_at + _LEASE,
             created_at=self.created_at,
@@ -254,15 +268,14 @@ class MemoryRuns:
 
     def _rest(self, run: MemoryRun, status: Status) -> None:
         run.rest(status)
-        new = run.new
-        forget = status is Status.SUCCEEDED and not new.named and new.conversation is None
-        gone = self._retention.rest(new.run_id, status, forget=forget and new.run_id not in self._watchers)
+        forget = status is Status.SUCCEEDED and not run.named and run.conversation is None
+        gone = self._retention.rest(run.run_id, status, forget=forget and run.run_id not in self._watchers)
         self._forget(gone)
         self._watchers.ring(gone)
 
     def _forget(self, run_ids: Iterable[str]) -> None:
         for run_id in run_ids:
-            self._index.drop(self._runs.pop(run_id).new)
+            self._index.drop(run_id, self._runs.pop(run_id).kin)
             self.blobs.drop(run_id)
 
     def _find(self, run_id: str) -> MemoryRun:
@@ -284,7 +297,7 @@ class MemoryRuns:
             return [run.record() for run in self._fitting(RunFilter(parent=run_id))]
 
         def followers(run_id: str) -> list[str]:
-            return [run.new.run_id for run in self._fitting(RunFilter(origin=run_id))]
+            return [run.run_id for run in self._fitting(RunFilter(origin=run_id))]
 
         return Relatives(self._runs.__contains__, children, followers)
 
@@ -300,6 +313,10 @@ class MemoryRuns:
             found = self._fitting(which)
             found.sort(key=_age, reverse=True)
             return self._whole([run.record() for run in found[: which.limit]])
+
+
+def _step(row: tuple[Any, ...]) -> StepRecord:
+    return StepRecord(**dict(zip(_COLUMNS, row, strict=True)))
 
 
 def _place(step: StepRecord) -> tuple[str, int]:
