@@ -107,10 +107,10 @@ async def more_than_a_task(agent: Agent[Any, Any], model: WaitingModel) -> Parke
 async def test_a_run_that_waits_for_its_model_is_few_objects() -> None:
     model = WaitingModel()
     more = await more_than_a_task(Agent(model), model)
-    assert more.objects < 75
-    assert more.size < 14_500
+    assert more.objects < 62
+    assert more.size < 11_800
     assert more.tasks == 0
-    assert more.depth <= 9
+    assert more.depth <= 6
 
 
 async def test_nothing_of_runs_that_ended_is_left() -> None:
