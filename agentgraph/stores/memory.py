@@ -70,29 +70,8 @@ class MemoryStore(MemoryRuns, NeverWaits):
             now = created(self._now(), newest)
             if run.opening is not None:
                 check_turn(newest, run, now, is_dead, held=True)
-            self._runs[run.run_id] = kept = MemoryRun(
-                run_id=run.run_id,
-                graph=run.graph,
-                agent=run.agent,
-                conversation=run.conversation,
-                parent=run.parent,
-                origin=run.origin,
-                named=run.named,
-                options=run.options,
-                state=run.state,
-                usage=run.usage,
-                pending=run.pending,
-                status=run.status,
-                created_at=now,
-                updated_at=now,
-                owner=this_process() if run.status is Status.RUNNING else None,
-                steps=[],
-                seq=run.seq,
-                branches={each.branch: each for each in run.branches},
-                journal={(row.branch, row.seq, row.key): row for row in run.calls},
-            )
-            if run.opening is not None:
-                kept.add(run.opening)
+            owner = this_process() if run.status is Status.RUNNING else None
+            self._runs[run.run_id] = kept = MemoryRun.begun(run, now, owner)
             self._index.add(run.run_id, kept.kin)
             self._retention.add(run.run_id, self._known(run.parent), self._known(run.origin and run.origin[0]))
             if run.status is not Status.RUNNING:

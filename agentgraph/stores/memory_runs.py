@@ -20,6 +20,7 @@ from agentgraph.graph.store import (
     Commit,
     EventRecord,
     JournalRecord,
+    NewRun,
     Owner,
     RunFilter,
     RunRecord,
@@ -84,6 +85,31 @@ class MemoryRun:
     events: list[EventRecord] = field(default_factory=list[EventRecord])
 
     @classmethod
+    def begun(cls, run: NewRun, now: float, owner: Owner | None) -> Self:
+        """A new run."""
+        return cls(
+            run_id=run.run_id,
+            graph=run.graph,
+            agent=run.agent,
+            conversation=run.conversation,
+            parent=run.parent,
+            origin=run.origin,
+            named=run.named,
+            options=run.options,
+            state=run.state,
+            usage=run.usage,
+            pending=run.pending,
+            created_at=now,
+            updated_at=now,
+            owner=owner,
+            steps=[] if run.opening is None else [_row(run.opening)],
+            seq=run.seq,
+            branches={each.branch: each for each in run.branches},
+            status=run.status,
+            journal={(row.branch, row.seq, row.key): row for row in run.calls},
+        )
+
+    @classmethod
     def inserted(cls, stored: StoredRun) -> Self:
         """A run of another store."""
         run = as_inserted(stored.run)
@@ -127,14 +153,10 @@ class MemoryRun:
             return self.seq
         return self.branches[branch].seq if branch in self.branches else None
 
-    def add(self, step: StepRecord) -> None:
-        """One more step, or the opening."""
-        self.steps.append(_row(step))
-
     def take(self, commit: Commit) -> None:
         """Write the step of a commit, and where its branch stands after it."""
         step = commit.step
-        self.add(step)
+        self.steps.append(_row(step))
         self.usage = commit.usage
         if step.branch == ROOT:
             self.seq, self.state, self.pending = step.seq + 1, commit.state, step.outcome
