@@ -90,6 +90,19 @@ async def test_an_empty_history_is_a_new_conversation() -> None:
     assert system_prompts(model.last) == ["Be brief."]
 
 
+async def test_a_prompt_that_is_not_dynamic_stays_as_it_was_in_a_history() -> None:
+    agent = Agent(TestModel(), deps_type=str)
+
+    @agent.system_prompt
+    async def user_name(ctx: RunContext[str]) -> str:
+        return f"The user is {ctx.deps}."
+
+    history = (await agent.run("Hello", deps="Ada")).all_messages()
+    messages = (await agent.run("And?", deps="Bob", message_history=history)).all_messages()
+    assert system_prompts(messages[0]) == ["The user is Ada."]
+    assert messages[: len(history)] == history
+
+
 async def test_a_dynamic_prompt_is_made_anew_in_its_place() -> None:
     agent = Agent(TestModel(), system_prompt="First.", deps_type=str)
 
