@@ -9,7 +9,7 @@ from typing import Protocol
 
 import anyio
 
-__all__ = ["Clock", "SystemClock", "new_run_id"]
+__all__ = ["Clock", "SystemClock", "new_run_id", "unix_time"]
 
 
 class Clock(Protocol):
@@ -41,6 +41,11 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
+
+
+def unix_time(clock: Clock) -> float:
+    """What a clock shows, in seconds since 1970; the machine's own is read without a date in between."""
+    return time.time() if type(clock) is SystemClock else clock.now().timestamp()
 
 
 def new_run_id() -> str:

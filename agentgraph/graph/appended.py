@@ -57,7 +57,7 @@ class AppendedList(list[T]):
 
     def change(self) -> Change[T]:
         """What became of the list since the last commit."""
-        replaced = [(index, self[index]) for index in sorted(self._replaced)]
+        replaced = [(index, self[index]) for index in sorted(self._replaced)] if self._replaced else []
         return Change(self._kept, replaced, self[self._kept :])
 
     def twin(self) -> AppendedList[T]:

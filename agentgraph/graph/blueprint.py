@@ -38,7 +38,7 @@ class Blueprint(Generic[StateT, DepsT, ResultT]):
         name: by which stored runs know their graph; else the name of the variable it is assigned to.
         state_type: the class of the state, a dataclass or pydantic model; else what the nodes say.
         run_end_type: the type of the result; else what the nodes say.
-        usage_of: reads counters from a state, to be kept with each step.
+        usage_of: reads counters from the fields of a state, to be kept with each step that changes it.
         check: whether to look for problems; False for nodes that are known to be right.
         upgrades: what became of nodes and fields that stored runs still know by other names.
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -66,31 +67,36 @@ def points_back(body: bytes) -> bool:
 class BodyWriter:
     """Collects the values of one body."""
 
+    __slots__ = ("_lines", "places")
+
     def __init__(self) -> None:
         self._lines: list[bytes] = []
-        self._places: dict[int, Slot] = {}  # where a value stands already, by its identity
+        self.places: dict[int, Slot] = {}
+        """Where a value stands already, by its identity."""
 
     def put(self, encoded: bytes) -> Slot:
         """Write a value that stands nowhere yet."""
         self._lines.append(encoded)
         return len(self._lines)
 
-    def find(self, value: object) -> Slot | None:
-        """Where the value stands already, if it does."""
-        return self._places.get(id(value))
-
     def note(self, value: object, slot: Slot) -> None:
         """Say where a value stands; the caller keeps the value alive until the body is written.
 
         Only what carries its own serializer reads the same wherever it stands, so nothing else is noted.
         """
-        if is_dataclass(value) or isinstance(value, BaseModel):
-            self._places[id(value)] = slot
+        cls: Any = type(value)  # mypy takes no class for hashable
+        if _carries_a_serializer(cls):
+            self.places[id(value)] = slot
 
     def body(self, to: str, fields: Mapping[str, Slot], lists: Mapping[str, Sequence[Any]]) -> bytes:
         """The whole body."""
         head = to_json({"v": FORMAT, "to": to, "fields": fields, "lists": lists})
         return b"\n".join([head, *self._lines])
+
+
+@lru_cache(maxsize=256)
+def _carries_a_serializer(cls: type[Any]) -> bool:
+    return is_dataclass(cls) or issubclass(cls, BaseModel)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from agentgraph.clock import unix_time
 from agentgraph.exceptions import RunFenced, RunNotResumable
 
 from .blueprint import Blueprint
@@ -85,7 +86,7 @@ async def _commit(execution: Execution[Any, Any, Any], seen: RunRecord) -> bool:
     """Whether it is written; not if the run waits and was answered since it was claimed."""
     ctx, recorder = execution.ctx, _recorder(execution)
     rows = await recorder.store.calls(ctx.run_id)
-    along, now = taken_along(rows, ctx.run_id, ctx.seq + 1), ctx.clock.now()
+    along, now = taken_along(rows, ctx.run_id, ctx.seq + 1), unix_time(ctx.clock)
     asks = any(row.kind is JournalKind.ASKED for row in rows)
     sleeps = seen.wake_at is not None  # which no step can write
     status = Status.RUNNING if sleeps else advance(Status.RUNNING, Event.WAIT if asks else Event.RELEASE)

@@ -35,7 +35,7 @@ class Encoder:
     """
 
     def __init__(self, adapter: TypeAdapter[Any], what: str, name: str = "") -> None:
-        self._adapter, self._what = adapter, what
+        self._to_json, self._what = adapter.serializer.to_json, what
         self.key = b'"%b":' % name.encode()
         """What stands before such a value in a JSON object."""
         self._first: bytes | None = None
@@ -50,8 +50,8 @@ class Encoder:
         """
         try:
             if type(value) in self.plain:
-                return self._adapter.serializer.to_json(value)
-            return self._adapter.serializer.to_json(value, warnings="error")
+                return self._to_json(value)
+            return self._to_json(value, warnings="error")
         except Exception as error:
             message = f"{self._what} cannot be stored: {type(value).__name__}: {error}"
             raise StoreError(message) from error
@@ -66,7 +66,7 @@ class Encoder:
             return self.encode(value)
         expected = self._first if known is None else known
         try:
-            if expected is not None and self._adapter.serializer.to_json(value, warnings=False) == expected:
+            if expected is not None and self._to_json(value, warnings=False) == expected:
                 return expected
         except Exception:  # noqa: S110, BLE001 - `encode` raises it too, and says where
             pass

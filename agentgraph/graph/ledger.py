@@ -39,6 +39,8 @@ class Encoded(NamedTuple):
     """The small fields of the state that changed, a JSON object, or empty."""
     state: bytes
     """All of them."""
+    alters: bool
+    """Whether anything of the state is not as it was stored before."""
 
 
 class Ledger:
@@ -90,12 +92,13 @@ class Ledger:
         to, fields = self._outcome(ran, outcome, writer)
         body = writer.body(to, fields, lists)
         changed = self._changed(state)
+        alters = bool(changed or lists or not self._state)
         if changed or not self._state:
             self._small |= changed
             self._state = self._object(self._small)
         if snapshot and self._small:
-            return Encoded(to, body, self._state, self._state)
-        return Encoded(to, body, self._object(changed) if changed else b"", self._state)
+            return Encoded(to, body, self._state, self._state, alters)
+        return Encoded(to, body, self._object(changed) if changed else b"", self._state, alters)
 
     def stored(self) -> None:
         """What was encoded last is committed."""
@@ -137,10 +140,9 @@ class Ledger:
     def _change(
         self, listed: tuple[str, Encoder], items: AppendedList[Any], writer: BodyWriter
     ) -> tuple[int, dict[str, Slot], list[Slot]]:
-        change = items.change()
-        replaced = {str(index): self._item(listed, index, item, writer) for index, item in change.replaced}
-        added = [self._item(listed, at, item, writer) for at, item in enumerate(change.added, change.keep)]
-        return change.keep, replaced, added
+        keep, changed, more = items.change()
+        replaced = {str(index): self._item(listed, index, item, writer) for index, item in changed} if changed else {}
+        return keep, replaced, [self._item(listed, at, item, writer) for at, item in enumerate(more, keep)]
 
     def _adopted(self, name: str, state: Any) -> AppendedList[Any]:
         previous, value = self.lists.get(name), getattr(state, name)
@@ -159,15 +161,15 @@ class Ledger:
 
     def _slot(self, encoder: Encoder, value: object, writer: BodyWriter) -> tuple[Slot, bytes | None]:
         # Where the value stands, and how it is written if that had to be found out.
-        slot = writer.find(value)
+        slot = writer.places.get(id(value))
+        if slot is None:
+            encoded = encoder.encode(value)
+            return writer.put(encoded), encoded
         match slot:
             case ("in", name):
                 known = self.inputs[name][1]
                 encoded = encoder.encode(value) if known is None else encoder.encode_again(value, known)
                 return slot if encoded == known else writer.put(encoded), encoded
-            case None:
-                encoded = encoder.encode(value)
-                return writer.put(encoded), encoded
             case _:
                 return slot, None
 

@@ -47,7 +47,7 @@ _BACK = {Status.FAILED: Event.FAIL, Status.CANCELLED: Event.CANCEL, Status.WAITI
 """How a run that was claimed, and cannot go on, becomes again what it was; else it is released."""
 
 UsageOf = Callable[[Any], Mapping[str, int]]
-"""Reads a run's counters from its state."""
+"""Reads a run's counters from the stored fields of its state."""
 
 
 class Turn(NamedTuple):
@@ -57,8 +57,9 @@ class Turn(NamedTuple):
     ran: Node | None
     """None where the pending node was replaced by `outcome`, or an error ended the branch."""
     outcome: Outcome
-    started: datetime
-    ended: datetime
+    started: float
+    """Unix time, as `ended`."""
+    ended: float
     branch: str = ROOT
     attempt: int = 1
     closes: bool = False
@@ -77,8 +78,8 @@ class Turn(NamedTuple):
             state=encoded.changed,
             usage=usage,
             attempt=self.attempt,
-            started_at=self.started.timestamp(),
-            ended_at=self.ended.timestamp(),
+            started_at=self.started,
+            ended_at=self.ended,
             owner=owner,
         )
 
@@ -101,7 +102,7 @@ class Recorder:
     """Whether this claim counted a lost process, over the step that is still pending."""
 
     owner: str = field(init=False)
-    """This process, for people."""
+    """Who holds it, for people."""
 
     def __post_init__(self) -> None:
         self.owner = str(self.record.owner or "")
@@ -119,7 +120,8 @@ class Recorder:
         """
         ledger = self.ledgers[turn.branch]
         encoded = ledger.encode(turn.seq, state, turn.ran, turn.outcome)
-        usage = to_json(self.usage_of(state)) if turn.branch == ROOT else self.usage
+        counts = encoded.alters and turn.branch == ROOT
+        usage = to_json(self.usage_of(state)) if counts else self.usage
         step = turn.row(encoded, b"" if usage == self.usage else usage, self.owner)
         commit = Commit(
             run_id=self.record.run_id,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Generic
 
 from typing_extensions import TypeIs, TypeVar
 
+from agentgraph.clock import unix_time
 from agentgraph.exceptions import GraphRuntimeError
 
 from .appended import AppendedList
@@ -64,7 +64,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         ctx = self.ctx
         if ctx.outlet.observers:
             ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id(), self.path))
-        started = ctx.clock.now() if self.recorder else None
+        started = unix_time(ctx.clock) if self.recorder is not None else None
         stop = ctx.interruption
         if stop.idle:
             outcome = await self._turn(node)
@@ -74,7 +74,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         if type(outcome) not in self.graph.successors.get(type(node), ()):  # else it is one of them
             self._check_outcome(node, outcome)
         if started is not None:
-            self.status = await self._commit((node, outcome), (started, ctx.clock.now()))
+            self.status = await self._commit((node, outcome), (started, unix_time(ctx.clock)))
         elif isinstance(outcome, End):
             self.status = Status.SUCCEEDED
         self._move_on(outcome)
@@ -91,7 +91,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
             RunFenced, StoreError: nothing was written.
         """
         if self.recorder is not None:
-            pending, now = self.pending, self.ctx.clock.now()
+            pending, now = self.pending, unix_time(self.ctx.clock)
             ran = None if edited or not is_node(pending) else pending
             self.status = await self._commit((ran, outcome), (now, now), status)
         self._move_on(outcome)
@@ -137,7 +137,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         return Attempts(policy, self.ctx, self.frontier, self.recorder, self.graph.appended_fields).take(node)
 
     def _commit(
-        self, step: tuple[Node | None, Outcome], times: tuple[datetime, datetime], status: Status | None = None
+        self, step: tuple[Node | None, Outcome], times: tuple[float, float], status: Status | None = None
     ) -> Coroutine[Any, Any, Status]:
         """Write the step in which the first of `step` led to the second."""
         ctx, pending = self.ctx, self.frontier.pending(self.path)

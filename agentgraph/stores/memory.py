@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentgraph.clock import Clock, SystemClock
+from agentgraph.clock import Clock, SystemClock, unix_time
 from agentgraph.exceptions import RunExists, RunFenced, UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.questions import answered, answered_meanwhile, overtaken, pick_question
@@ -68,7 +68,7 @@ class MemoryStore(MemoryRuns, NeverWaits):
             self._check_origin(run.origin)
             newest = None if run.conversation is None else self._head(run.conversation)
             now = created(self._now(), newest)
-            if run.opening is not None:
+            if run.opening is not None and newest is not None:
                 check_turn(newest, run, now, is_dead, held=True)
             owner = this_process() if run.status is Status.RUNNING else None
             self._runs[run.run_id] = kept = MemoryRun.begun(run, now, owner)
@@ -215,7 +215,7 @@ class MemoryStore(MemoryRuns, NeverWaits):
                 run.owner = None
 
     def _now(self) -> float:
-        return self._clock.now().timestamp()
+        return unix_time(self._clock)
 
     def _known(self, run_id: str | None) -> str | None:
         return run_id if run_id in self._runs else None

@@ -50,6 +50,8 @@ class Retention:
     def rest(self, run_id: str, status: Status, *, forget: bool) -> list[str]:
         """A run is executed no more; `forget`: nobody can ask for it. Returns the runs to forget now."""
         self.wake(run_id)
+        if forget and not self._is_related(run_id):  # so it is with most runs
+            return [run_id]
         self._resting[run_id] = (status, forget)
         gone = self._settle(run_id)
         while sum(map(len, self._classes)) > self._keep:
@@ -114,6 +116,10 @@ class Retention:
     def _doom(self, run_id: str) -> None:
         if run_id in self._resting:
             self._resting[run_id] = (self._resting[run_id][0], True)
+
+    def _is_related(self, run_id: str) -> bool:
+        known = (self._parents, self._children, self._origins, self._pointers)
+        return any(run_id in each for each in known)
 
     def _unqueue(self, run_id: str) -> None:
         for group in self._classes:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from agentgraph.clock import Clock
+from agentgraph.clock import Clock, unix_time
 from agentgraph.exceptions import AgentRunError, GraphRuntimeError, UserError
 
 from .group_commit import Item, OutOfReachError
@@ -128,4 +128,4 @@ class FileMedium:
             self._patient = patient
 
     def _now(self) -> float:
-        return self._clock.now().timestamp()
+        return unix_time(self._clock)
