@@ -33,12 +33,18 @@ class Settled(Generic[R]):
     takes_ctx: bool
     is_async: bool
 
-    async def __call__(self, ctx: RunContext[Any] | None, /, *args: object, **kwargs: object) -> R:  # Any: any deps
+    def __call__(
+        self, ctx: RunContext[Any] | None, /, *args: object, **kwargs: object
+    ) -> Awaitable[R]:  # Any: any deps
         given = (ctx, *args) if self.takes_ctx else args
-        if self.is_async:
-            value = self.function(*given, **kwargs)
-        else:
-            (value,) = await in_thread(partial(self._boxed, given, kwargs))
+        if not self.is_async:
+            return self._in_thread(given, kwargs)
+        pending: Any = self.function(*given, **kwargs)  # Any: that an async function is awaited, no checker can know
+        called: Awaitable[R] = pending
+        return called
+
+    async def _in_thread(self, args: tuple[object, ...], kwargs: dict[str, object]) -> R:
+        (value,) = await in_thread(partial(self._boxed, args, kwargs))
         # A sync function may hand back an awaitable: a lambda or a decorator around an async one does.
         return await value if _is_awaitable(value) else value
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
+from functools import partial
+from operator import eq
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -24,10 +26,6 @@ FinishReason: TypeAlias = Literal["stop", "length", "tool_call", "content_filter
 
 ResponseState: TypeAlias = Literal["complete", "interrupted"]
 """Whether a reply came to its end or was cut off by a cancel."""
-
-
-def _is_complete(state: ResponseState) -> bool:
-    return state == "complete"
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ class ModelResponse:
     provider_response_id: Annotated[str | None, Field(exclude_if=is_none)] = None
     provider_details: Annotated[dict[str, Any] | None, Field(exclude_if=is_none)] = None  # Any: JSON
     """What only this service tells, and may want back."""
-    state: Annotated[ResponseState, Field(exclude_if=_is_complete)] = "complete"
+    state: Annotated[ResponseState, Field(exclude_if=partial(eq, "complete"))] = "complete"
 
 
 ModelMessage: TypeAlias = Annotated[ModelRequest | ModelResponse, Field(discriminator="kind")]
