@@ -24,7 +24,7 @@ class Saying:
 
     def __init__(self, ctx: AgentContext[Any]) -> None:
         self._ctx = ctx
-        self.going = ctx.live.kept
+        self._going = ctx.live.kept
         """Whether what comes is still told."""
         self._heard: list[ModelResponseStreamEvent] = []
         self._pieces: list[str] = []
@@ -32,6 +32,8 @@ class Saying:
 
     def hear(self, event: ModelResponseStreamEvent) -> None:
         """Tell soon what the event adds to the text."""
+        if not self._going:
+            return
         if not self._heard:
             self._ctx.live.soon(self._tell)
         self._heard.append(event)
@@ -40,20 +42,20 @@ class Saying:
 
     def _tell(self) -> None:
         for event in self._heard:
-            if not self.going:
+            if not self._going:
                 break
             # For each word that a model says: `match` would take twice as long.
             if isinstance(event, PartStartEvent):
                 self._begin(event.index, event.part)
             elif isinstance(event.delta, TextPartDelta):
-                self.going = event.index == self._part
-                self._pieces.append(event.delta.content_delta if self.going else "")
+                self._going = event.index == self._part
+                self._pieces.append(event.delta.content_delta if self._going else "")
         self._heard.clear()
         self._say()
 
     def _begin(self, index: int, part: ModelResponsePart) -> None:
-        self.going = index > self._part
-        if self.going and isinstance(part, TextPart):
+        self._going = index > self._part
+        if self._going and isinstance(part, TextPart):
             self._say()
             self._part = index
             self._pieces.append(part.content)

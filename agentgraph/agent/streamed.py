@@ -32,7 +32,7 @@ from .block import Block
 from .config import run_context
 from .nodes import ModelRequestNode
 from .pacing import Pace
-from .reading import read_partial, read_result, reply_text
+from .reading import read_result, reply_text
 from .result import RunMessages
 from .run import AgentNode, AgentRun
 from .state import AgentState, FinalResult
@@ -96,11 +96,12 @@ class StreamedRunResult(RunMessages, Generic[DepsT, ResultT]):
 
         At most one every `debounce_by` seconds; None: one for each piece that comes.
         """
-        async with aclosing(self.stream_structured(debounce_by=debounce_by)) as replies:
-            async for response, is_last in replies:
-                found = None if is_last else read_partial(self._run.ctx.deps.result, response)
-                if found is not None:
-                    yield cast("ResultT", found.value)  # the run's schema reads the run's result type
+        self._check_going()
+        while (reply := self._reply) is not None:
+            async with aclosing(reply.stream_partial_output(debounce_by=debounce_by)) as results:
+                async for result in results:
+                    yield result
+            await self._close_reply()
         yield await self.get_data()
 
     async def stream_text(self, *, delta: bool = False, debounce_by: float | None = 0.1) -> AsyncGenerator[str]:

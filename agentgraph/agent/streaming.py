@@ -25,7 +25,7 @@ from agentgraph.usage import Usage
 from .config import AgentContext
 from .events import emitted_stream
 from .pacing import Pace
-from .reading import read_partial, read_result
+from .reading import Reading, read_result
 from .saying import Saying
 from .turns import Prepared, end_request, failing, one_request, tell_failure
 
@@ -43,6 +43,7 @@ class AgentStream(Generic[DepsT, ResultT]):
         self._pull = aiter(response).__anext__
         self._ready = deque[AgentStreamEvent]()
         self._saying = Saying(ctx)
+        self._reading: Reading | None = None
         limits = ctx.deps.limits
         self._limited = limits.has_token_limits() or limits.cost_limit is not None
         self._hinted = self._finished = False
@@ -77,8 +78,9 @@ class AgentStream(Generic[DepsT, ResultT]):
             tell_failure(self._ctx, error)
             raise
         # What follows is done for each word that the model says, so that little is done.
-        if self._saying.going:
-            self._saying.hear(event)
+        self._saying.hear(event)
+        if self._reading is not None:
+            self._reading.hear(event)
         if not self._hinted:
             self._hint(event)
         return event
@@ -123,15 +125,29 @@ class AgentStream(Generic[DepsT, ResultT]):
             ValidationError: the result that the whole reply holds does not fit (pydantic's).
             ModelRetry: a validator of the result's type refuses them.
         """
-        schema = self._ctx.deps.result
-        async with aclosing(self.stream_responses(debounce_by=debounce_by)) as responses:
-            async for response in responses:
-                found = read_partial(schema, response)
-                if found is not None:
-                    yield cast("ResultT", found.value)  # the run's schema reads the run's result type
-        found = read_result(schema, self._response.get(), partial=False)
+        async with aclosing(self.stream_partial_output(debounce_by=debounce_by)) as results:
+            async for result in results:
+                yield result
+        found = read_result(self._ctx.deps.result, self._response.get(), partial=False)
         if found is not None:
-            yield cast("ResultT", found.value)
+            yield cast("ResultT", found.value)  # the run's schema reads the run's result type
+
+    async def stream_partial_output(self, *, debounce_by: float | None = 0.1) -> AsyncGenerator[ResultT]:
+        """As `stream_output`, without the last one: only what could be read while the reply came.
+
+        Parts of a result that had ended when an earlier one was read are the same objects in both.
+        """
+        reading = self._reading = Reading(self._ctx.deps.result, self._response.get())
+        pace = Pace(debounce_by, self._ctx.clock.monotonic)
+        async for event in self:
+            found = None
+            if not isinstance(event, FinalResultEvent) and pace.due():
+                found = reading.read(self._response.get)
+            if found is not None:
+                yield cast("ResultT", found.value)  # as above
+        found = reading.read(self._response.get) if pace.held else None
+        if found is not None:
+            yield cast("ResultT", found.value)  # as above
 
     def finish(self) -> ModelResponse:
         """Count the request and take the reply, which has been read to its end, into the history."""

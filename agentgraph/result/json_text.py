@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Annotated, Any, Generic, Literal, Required, Union
 
 from pydantic import Discriminator, TypeAdapter
@@ -23,6 +24,8 @@ from agentgraph.model import ResultFormat
 
 from .members import free_name, members, type_name
 from .modes import NativeResult, PromptedResult
+from .partial import PartialReader, Source
+from .partial_types import Plans
 
 __all__ = ["WRAP_KEY", "JsonForm", "json_form"]
 
@@ -66,13 +69,23 @@ class JsonForm(Generic[T]):
             ValidationError: there is none, or it does not fit (pydantic's).
             ModelRetry: a validator of the type refused it.
         """
-        value: Any = self.adapter.validate_json(
-            _json_in(text, partial=partial), experimental_allow_partial="trailing-strings" if partial else "off"
-        )
+        value = self._read(text, partial=partial)
         for key in self.path:
             value = value[key]
         result: T = value
         return result
+
+    def reader(self) -> PartialReader[T]:
+        """Reads the result while the text comes."""
+        return PartialReader(self._source)
+
+    @cached_property
+    def _source(self) -> Source:
+        return Source(Plans(self.adapter.core_schema), partial(self._read, partial=True), _json_begun, self.path)
+
+    def _read(self, text: str, *, partial: bool) -> Any:  # Any: as `adapter`
+        text = _json_in(text, partial=partial)
+        return self.adapter.validate_json(text, experimental_allow_partial="trailing-strings" if partial else "off")
 
 
 def json_form(asked: NativeResult[T] | PromptedResult[T]) -> JsonForm[T]:
@@ -146,6 +159,15 @@ def _json_in(text: str, *, partial: bool) -> str:
         with suppress(ValueError, RecursionError):  # what is wrong, pydantic says
             return text[: DECODER.raw_decode(text)[1]]
     return text
+
+
+def _json_begun(text: str) -> str | None:
+    """The JSON in a text that is still coming, if nothing that comes can change where it begins."""
+    text = text.lstrip()
+    if text.startswith("{"):
+        return text
+    fence = FENCED.search(text)
+    return None if fence is None else text[fence.end() :]
 
 
 def _any(kind: object) -> Any:  # Any: checkers know no type for types that are made at run time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, Required
+from typing import Any, Generic, Literal, Required
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypeVar
@@ -18,6 +18,8 @@ from agentgraph.model import ResultFormat, ToolDefinition
 from .json_text import WRAP_KEY, JsonForm, json_form
 from .members import members, tool_names, type_name
 from .modes import NativeResult, PromptedResult, ResultType
+from .partial import PartialReader, Source
+from .partial_types import Plans
 from .verdicts import Accepted, Rejected
 
 __all__ = ["ResultSchema"]
@@ -28,7 +30,7 @@ R = TypeVar("R")
 NO_WORDS = "Gives the final result, which ends the conversation."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Member:
     """One type that the result may have, with the tool that asks for it."""
 
@@ -36,11 +38,20 @@ class _Member:
     adapter: TypeAdapter[Any]  # Any: the member's type, or a TypedDict made at run time around it
 
     def read(self, call: ToolCallPart, *, partial: bool) -> Any:  # Any: a value of the member's type
-        value = self.adapter.validate_json(
-            call_json(call), experimental_allow_partial="trailing-strings" if partial else "off"
-        )
+        value = self._read(call_json(call), "trailing-strings" if partial else "off")
         key = self.tool.outer_typed_dict_key
         return value if key is None else value[key]
+
+    @cached_property
+    def source(self) -> Source:
+        """How it is read while the arguments of a call come."""
+        key = self.tool.outer_typed_dict_key
+        return Source(Plans(self.adapter.core_schema), self._read, _begun, () if key is None else (key,))
+
+    def _read(
+        self, text: str, partial: Literal["off", "trailing-strings"] = "trailing-strings"
+    ) -> Any:  # Any: as above
+        return self.adapter.validate_json(text or "{}", experimental_allow_partial=partial)
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,10 @@ class ResultSchema(Generic[T]):
         value: T = self.by_tool[call.tool_name].read(call, partial=partial)
         return value
 
+    def call_reader(self, tool_name: str) -> PartialReader[T]:
+        """Reads the result while the arguments of a call of this tool come, as text."""
+        return PartialReader(self.by_tool[tool_name].source)
+
     def read_text(self, text: str) -> Accepted[T] | Rejected:
         """The result that a text gives: itself, where text is allowed, or the one that it holds as JSON."""
         if self.form is not None:
@@ -169,6 +184,10 @@ class _Words:
     def description(self, doc: str | None) -> str:
         said = "\n\n".join(text for text in (self.given, doc) if text) or NO_WORDS
         return said if self.member is None else f"{self.member}: {said}"
+
+
+def _begun(text: str) -> str:
+    return text.lstrip(" \t\r\n")
 
 
 def _member(kind: object, words: _Words) -> _Member:

@@ -140,6 +140,27 @@ async def test_replies_that_only_call_tools_are_handled_before_the_block_begins(
         assert [text async for text in response.stream_text(debounce_by=None)] == ["The ", "The end"]
 
 
+async def test_followers_are_told_no_more_where_a_service_goes_back() -> None:
+    deltas = [PartDeltaEvent(0, TextPartDelta("x")) for _ in range(80)]
+    reply = ModelResponse([TextPart("One" + "x" * 80), TextPart("Two")])
+    agent = Agent(EventModel([PartStartEvent(0, TextPart("One")), PartStartEvent(1, TextPart("Two")), *deltas], reply))
+    store = MemoryStore()
+    async with agent.run_stream("Hello", store=store, run_id="r") as response:
+        texts = response.stream_text(delta=True, debounce_by=None)
+        for _ in range(80):
+            await anext(texts)
+        assert [event.body for event in await store.events("r")] == [b'[0,0,"One"]', b'[1,3,"Two"]']
+        await texts.aclose()
+
+
+async def test_what_cannot_be_read_yet_is_left_out() -> None:
+    pieces = [{0: DeltaToolCall("final_result", '{"na')}, {0: DeltaToolCall(json_args="me")}]
+    agent = Agent(pieces_of([*pieces, {0: DeltaToolCall(json_args='": "Cat"}')}]), result_type=Animal)
+    for debounce in (None, 1000):
+        async with agent.run_stream("Hello") as response:
+            assert [each async for each in response.stream(debounce_by=debounce)] == [Animal(name="Cat")] * 2
+
+
 async def test_text_is_refused_where_it_is_no_result() -> None:
     async with animal_in_pieces().run_stream("Hello") as response:
         with pytest.raises(UserError, match="use `stream` or `stream_structured`"):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 from hypothesis import given, strategies as st
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic_core import to_json
 
 from agentgraph import ModelRetry, NativeResult, PromptedResult, UserError
@@ -157,3 +157,25 @@ def test_markers_know_their_type() -> None:
     assert data_type(NativeResult(City)) is data_type(PromptedResult(City)) is data_type(City) is City
     assert repr(PromptedResult(int)) == "PromptedResult(<class 'int'>)"
     assert repr(NativeResult(int)) == "NativeResult(<class 'int'>)"
+
+
+@pytest.mark.parametrize("before", [" ", "```json\n", "As {JSON}:\n\n```\n"])
+def test_json_in_a_text_is_read_while_it_comes(before: str) -> None:
+    form = ResultSchema.build(PromptedResult(list[int])).form
+    assert form is not None
+    reader = form.reader()
+    text = before + '{"response": [1, ' + "22, " * 300
+    for at in range(0, len(text), 50):
+        reader.feed(text[at : at + 50])
+    assert reader.read() == form.read(text, partial=True) == [1, *[22] * 300]
+
+
+def test_words_before_the_json_may_be_many() -> None:
+    form = ResultSchema.build(PromptedResult(City)).form
+    assert form is not None
+    reader = form.reader()
+    reader.feed("Well. " * 100)
+    with pytest.raises(ValidationError):
+        reader.read()
+    reader.feed('{"name": "Rome"')
+    assert reader.read() == City(name="Rome")

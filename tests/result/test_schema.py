@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, Optional, TypeVar, Union
 
 import pytest
 from hypothesis import given, strategies as st
-from pydantic import AfterValidator, BaseModel, Field, RootModel
+from pydantic import AfterValidator, BaseModel, Field, RootModel, ValidationError
 from pydantic_core import to_json
 from typing_extensions import TypeAliasType, TypedDict
 
@@ -265,3 +265,15 @@ def test_every_beginning_of_a_list_is_a_beginning(items: list[str], data: st.Dat
         assert all((part and whole.startswith(part)) or part == "" for part, whole in zip(read, items, strict=False))
     else:
         assert cut < len('{"response":[')
+
+
+def test_a_call_is_read_while_its_arguments_come() -> None:
+    reader = ResultSchema.build(Page[int]).call_reader("final_result")
+    reader.feed("")
+    with pytest.raises(ValidationError):
+        reader.read()
+    reader.feed('{"items": [1, ' + "2, " * 300)
+    assert reader.read().items == [1, *[2] * 300]
+    wrapped = ResultSchema.build(list[int]).call_reader("final_result")
+    wrapped.feed('{"response": [1, ' + "2, " * 300)
+    assert wrapped.read() == [1, *[2] * 300]

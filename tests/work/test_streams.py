@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import Annotated
+
 import pytest
+from pydantic import AfterValidator, BaseModel
 
 from agentgraph import Agent
 from agentgraph.graph.store import EventRecord
-from agentgraph.messages import ModelResponse, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from agentgraph.messages import (
+    ModelMessage,
+    ModelResponse,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+)
+from agentgraph.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 from agentgraph.stores import MemoryStore
 from agentgraph.usage import UsageLimits
 from tests.agent.scripted import EventModel
+from tests.work.counting import counted_calls
 
 pytestmark = pytest.mark.anyio
 
@@ -50,3 +63,42 @@ async def test_only_limits_look_at_the_usage_of_each_delta() -> None:
         await response.get_data()
     assert DELTAS <= model.asked["usage"] <= DELTAS + 4
     assert model.asked["reply"] <= 3
+
+
+async def work_of_a_result(size: int) -> tuple[int, int, int]:
+    """How often names are validated, how many functions are called, and how many results are read."""
+    named = 0
+
+    def count(name: str) -> str:
+        nonlocal named
+        named += 1
+        return name
+
+    class Item(BaseModel):
+        name: Annotated[str, AfterValidator(count)] = ""
+        tags: list[str] = []
+
+    class Listed(BaseModel):
+        items: list[Item] = []
+
+    listed = Listed(items=[Item(name=f"item number {n}", tags=["red", "green", "blue"]) for n in range(size)])
+    text = listed.model_dump_json()
+
+    async def stream(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[DeltaToolCalls]:
+        for at in range(0, len(text), 20):
+            yield {0: DeltaToolCall(None if at else info.result_tools[0].name, text[at : at + 20])}
+
+    named = 0
+    with counted_calls() as calls:
+        async with Agent(FunctionModel(stream_function=stream), result_type=Listed).run_stream("Hello") as response:
+            results = [result async for result in response.stream(debounce_by=None)]
+    assert results[-1] == listed
+    assert calls.of("messages/deltas.py", "parts") < 9
+    return named, calls.within("result/"), len(results)
+
+
+async def test_a_result_is_validated_once_but_for_what_is_open() -> None:
+    small, large = [await work_of_a_result(size) for size in (100, 400)]
+    assert small[0] < 6 * 100
+    for before, after in zip(small, large, strict=True):
+        assert after < 4.2 * before
