@@ -137,13 +137,15 @@ async def in_thread(function: Callable[[], T]) -> T:
 
 def uninterrupted(function: Callable[[], T]) -> T:
     """Call `function`, which trio's `KeyboardInterrupt` does not reach inside; asyncio's is a cancellation."""
+    trio = _trio()
+    if trio is None:
+        return function()
 
     def call() -> T:
         return function()
 
-    trio = _trio()
-    protected: Callable[[], T] = function if trio is None else trio.lowlevel.enable_ki_protection(call)
-    return protected()
+    value: T = trio.lowlevel.enable_ki_protection(call)()
+    return value
 
 
 class ThreadWaiter(Generic[T]):

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from .branches import fork_and_join
+from .crowds import durable_crowd, step_latency
 from .durable import long_run
 from .following import follow_latency
 from .imports import import_cost
@@ -35,6 +36,13 @@ def main() -> None:
         long_run(400, 1_000, "FULL"),
         long_run(400, 1_000, "NORMAL"),
         long_run(400, 20_000, "NORMAL"),
+        step_latency(),
+        durable_crowd(1, "SQLite FULL"),
+        durable_crowd(64, "SQLite FULL"),
+        durable_crowd(64, "SQLite NORMAL"),
+        durable_crowd(1, "PostgreSQL"),
+        durable_crowd(8, "PostgreSQL"),
+        durable_crowd(64, "PostgreSQL"),
         follow_latency("SQLite"),
         follow_latency("PostgreSQL"),
     ]

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,8 +44,8 @@ WATCH = (
 class PostgresServer:
     """A server that listens on a Unix socket in a folder of its own."""
 
-    def __init__(self) -> None:
-        self._programs = _programs()
+    def __init__(self, settings: Sequence[str] = SETTINGS) -> None:
+        self._programs, self._settings = _programs(), settings
         self._folder = Path(tempfile.mkdtemp(prefix="agentgraph-pg-"))
         self._data = self._folder / "data"
         if os.geteuid() == 0:
@@ -64,7 +65,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        settings = [word for setting in SETTINGS for word in ("-c", setting)]
+        settings = [word for setting in self._settings for word in ("-c", setting)]
         program = [str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self._folder), "-h", ""]
         with (self._folder / "log").open("ab") as log:
             self._watch = subprocess.Popen(

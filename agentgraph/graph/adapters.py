@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, get_args, get_origin
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
-from pydantic_core import CoreConfig, CoreSchema, SchemaSerializer, SchemaValidator, core_schema
+from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator, core_schema
 from typing_extensions import TypeAliasType
 
 __all__ = ["adapter_for", "unstorable"]
@@ -18,7 +18,7 @@ __all__ = ["adapter_for", "unstorable"]
 _BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
 _CORE = CoreConfig(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
 
-_found: dict[Any, CoreSchema] = {}
+_found: dict[Any, Any] = {}  # any: schemas
 """The dataclasses that stand in unions for which there is an adapter."""
 
 
@@ -56,20 +56,20 @@ def _build(tp: Any) -> TypeAdapter[Any]:
 
 def _schema(adapter: TypeAdapter[Any]) -> Any:  # any: a mapping whose keys depend on its type
     """What a type is made of; None while some of that is not defined yet."""
-    return adapter.core_schema if isinstance(adapter.core_schema, dict) else None
+    return adapter.core_schema if adapter.pydantic_complete else None
 
 
 def _inner(schema: Any) -> Any:
     return schema["schema"] if schema["type"] == "definitions" else schema
 
 
-def _with(whole: Any, schema: Any) -> CoreSchema:
+def _with(whole: Any, schema: Any) -> Any:
     """A schema with the definitions that `whole` has for it."""
     return {**whole, "schema": schema} if whole["type"] == "definitions" else schema
 
 
-def _made_of(schema: CoreSchema) -> TypeAdapter[Any]:
-    adapter = TypeAdapter[Any](Any)
+def _made_of(schema: Any) -> TypeAdapter[Any]:
+    adapter = TypeAdapter[Any](Any)  # complete, as what replaces its parts is
     adapter.core_schema = schema
     adapter.validator, adapter.serializer = SchemaValidator(schema, _CORE), SchemaSerializer(schema, _CORE)
     return adapter

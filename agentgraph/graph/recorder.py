@@ -31,6 +31,7 @@ from .store import (
     RunFilter,
     RunRecord,
     Settlement,
+    ShieldsSteps,
     StepRecord,
     Store,
 )
@@ -137,7 +138,7 @@ class Recorder:
             closes=turn.closes,
         )
         try:
-            became = await to_its_end(self.store, self.store.commit(commit))
+            became = await _kept(self.store, self.store.commit(commit))
         except BaseException as error:
             self.held = self.held and isinstance(error, StoreError)  # which says that nothing was written
             raise
@@ -170,7 +171,7 @@ class Recorder:
             wake_at=wake_at,
         )
         with suppress(StoreError, RunFenced):
-            await to_its_end(self.store, self.store.settle(settlement))
+            await _kept(self.store, self.store.settle(settlement))
 
     async def give_back(self, seen: RunRecord) -> None:
         """Give the claim up as if there had been none: the run becomes what it was `seen` as."""
@@ -192,7 +193,7 @@ class Recorder:
             questions=questions,
             wake_at=None if wake_at is None else wake_at.timestamp(),
         )
-        status = await to_its_end(self.store, self.store.settle(settlement))
+        status = await _kept(self.store, self.store.settle(settlement))
         self.held = status is Status.RUNNING
         if self.held:
             await self.stay_awake(journals)
@@ -273,12 +274,17 @@ class Recorder:
 
     def write_journal(self, row: JournalRecord) -> Awaitable[None]:
         """Write what happened inside the pending step: whatever becomes of the caller, it has happened."""
-        return to_its_end(self.store, self.store.journal(self.record.run_id, self.record.epoch, row))
+        return _kept(self.store, self.store.journal(self.record.run_id, self.record.epoch, row))
 
 
 def to_its_end(store: Store, write: Coroutine[Any, Any, T]) -> Awaitable[T]:
     """Have something written whole, though the caller is cancelled meanwhile."""
     return write if NeverWaits in type(store).__bases__ else shielded(write)
+
+
+def _kept(store: Store, write: Coroutine[Any, Any, T]) -> Awaitable[T]:
+    """The same of what a claim writes."""
+    return write if ShieldsSteps in type(store).__bases__ else to_its_end(store, write)
 
 
 async def _steps_inside(store: Store, run: RunRecord) -> int:

@@ -72,6 +72,7 @@ __all__ = [
     "RunReader",
     "RunRecord",
     "Settlement",
+    "ShieldsSteps",
     "Signal",
     "StepRecord",
     "Store",
@@ -133,6 +134,13 @@ class NeverWaits:
 
     The engine shields the writes of all others, which costs as much as a small step does. The mark is not inherited: a
     class says it among its own bases.
+    """
+
+
+class ShieldsSteps:
+    """Marks a class of stores that shield commits, rows of the journal and settlements by themselves, where they wait.
+
+    For a store that rarely does. The mark is not inherited.
     """
 
 

@@ -24,7 +24,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-from agentgraph.concurrency import ThreadWaiter, uninterrupted, woken_together
+from agentgraph.concurrency import ThreadWaiter, shielded, uninterrupted, woken_together
 from agentgraph.exceptions import StoreError
 from agentgraph.graph.store import Alarm
 
@@ -85,7 +85,7 @@ class Item(Generic[WriteT, T]):
         """It may have been written although that failed, so look before it is written again."""
         self.relaxed = False
         """It needs no flush of its own: to lose it with the machine's power does no harm."""
-        self.lengthy = False
+        self.lengthy = bool(blobs)
         """It may take long, so nobody is to be held up by it but the thread."""
         self.waiter: ThreadWaiter[None] | None = None
         """Who is woken when it is settled, if anybody."""
@@ -213,12 +213,24 @@ class GroupWriter(Generic[WriteT]):
             StoreError: the writer is closed, or the write failed.
             Exception: what it was refused with.
         """
-        self.check_open()
-        if item.lengthy or not self._write_at_once(item):
-            item.waiter = ThreadWaiter()
-            self.submit(item)
-            await item.waiter.wait()
+        if not self._write_at_once(item):
+            await self._queued(item)
         return item.outcome()
+
+    async def complete(self, item: Item[WriteT, T]) -> T:
+        """The same, to its end: who is cancelled while he waits learns of it afterwards.
+
+        Raises:
+            StoreError, Exception: as `perform`.
+        """
+        if not self._write_at_once(item):
+            await shielded(self._queued(item))
+        return item.outcome()
+
+    async def _queued(self, item: Item[WriteT, Any]) -> None:
+        item.waiter = ThreadWaiter()
+        self.submit(item)
+        await item.waiter.wait()
 
     async def take(self, item: Item[WriteT, T], give_back: WriteT) -> T:
         """Perform a write that claims a run; `give_back` is written for a caller that is cancelled meanwhile."""
@@ -250,7 +262,8 @@ class GroupWriter(Generic[WriteT]):
             self._thread.join(timeout)
 
     def _write_at_once(self, item: Item[WriteT, Any]) -> bool:
-        if self._at_once == _AT_ONCE or not self._lock.acquire(blocking=False):
+        self.check_open()
+        if item.lengthy or self._at_once == _AT_ONCE or not self._lock.acquire(blocking=False):
             return False
         try:
             if self._busy or self._closed or self._due():
@@ -259,7 +272,8 @@ class GroupWriter(Generic[WriteT]):
             if not uninterrupted(partial(self._medium.write_at_once, item)):
                 return False
             self._at_once += 1
-            self._conclude([item])
+            self._take_over(item)
+            self.watchers.ring((item.run_id,))
             if self._resting and self._leases:
                 self._queue.put(None)
             return True
@@ -325,13 +339,17 @@ class GroupWriter(Generic[WriteT]):
 
     def _conclude(self, settled: Sequence[Item[WriteT, Any]]) -> None:
         """Take over what was written, and tell of it."""
-        claimed = [self._leases.apply(item.change) for item in settled]
-        if any(claimed):
-            self._watchdog.attend()
+        for item in settled:
+            self._take_over(item)
         with woken_together():
             for item in settled:
                 item.answer()
         self.watchers.ring(item.run_id for item in settled)
+
+    def _take_over(self, item: Item[WriteT, Any]) -> None:
+        """Take over what a write has changed of the leases."""
+        if item.change is not None and self._leases.apply(item.change):
+            self._watchdog.attend()
 
     def _recover(self, items: Sequence[Item[WriteT, Any]], error: Exception) -> None:
         """After a failure: each item alone; a lone item has failed, and all have where nothing is in reach."""

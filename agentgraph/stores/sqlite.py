@@ -28,6 +28,7 @@ from agentgraph.graph.store import (
     NewRun,
     RunRecord,
     Settlement,
+    ShieldsSteps,
     StoredRun,
 )
 
@@ -51,7 +52,7 @@ _PATIENCE = 5.0
 """Seconds that the end of the interpreter waits for a store that nobody closed."""
 
 
-class SQLiteStore(FileReads):
+class SQLiteStore(FileReads, ShieldsSteps):
     """Keeps runs in a SQLite file.
 
     A new file can be read by its owner alone. Every write is one transaction and outlives the process; writes of
@@ -120,12 +121,14 @@ class SQLiteStore(FileReads):
         self._told.flush(commit.run_id, committed=commit.step.seq)
         cutter = Cutter()
         apply = partial(self._writes.commit, commit=cutter.commit(commit))
-        return await self._write(apply, commit.run_id, commit.step.seq, cutter.blobs)
+        item: Item[AnyApply, Status] = Item(apply, commit.run_id, commit.step.seq, blobs=cutter.blobs)
+        return await self._writer.complete(item)
 
     async def journal(self, run_id: str, epoch: int, record: JournalRecord) -> None:
         cutter = Cutter()
         apply = partial(self._writes.journal, run_id=run_id, epoch=epoch, record=cutter.call(run_id, record))
-        await self._write(apply, run_id, record.seq, cutter.blobs)
+        item: Item[AnyApply, None] = Item(apply, run_id, record.seq, blobs=cutter.blobs)
+        await self._writer.complete(item)
 
     def tell(self, run_id: str, epoch: int, event: EventRecord) -> None:
         self._told.tell(run_id, epoch, event)
@@ -134,8 +137,8 @@ class SQLiteStore(FileReads):
         self._told.flush(settlement.run_id)
         cutter = Cutter()
         apply, epoch = partial(self._writes.settle, settlement=cutter.settlement(settlement)), settlement.epoch
-        item = Item[AnyApply, Status](apply, settlement.run_id, gives_up=epoch, blobs=cutter.blobs)
-        return await self._writer.perform(item)
+        item: Item[AnyApply, Status] = Item(apply, settlement.run_id, gives_up=epoch, blobs=cutter.blobs)
+        return await self._writer.complete(item)
 
     async def answer(self, run_id: str, key: str, value: object, digest: str | None = None) -> None:
         await self._write(partial(self._writes.answer, run_id=run_id, key=key, value=value, digest=digest), run_id)
@@ -146,7 +149,7 @@ class SQLiteStore(FileReads):
     async def insert(self, runs: Sequence[StoredRun]) -> None:
         cutter = Cutter()
         apply = partial(self._care.insert, runs=[cutter.stored(run) for run in runs])
-        await self._write(apply, runs[0].run.run_id if runs else "", blobs=cutter.blobs, lengthy=True)
+        await self._write(apply, runs[0].run.run_id if runs else "", cutter.blobs, lengthy=True)
 
     async def delete(self, run_id: str) -> Sequence[str]:
         return await self._write(partial(self._care.delete, run_id=run_id), run_id, lengthy=True)
@@ -157,17 +160,9 @@ class SQLiteStore(FileReads):
         await to_thread.run_sync(self._writer.close)
         self._readers.close()
 
-    async def _write(
-        self,
-        apply: Apply[T],
-        run_id: str,
-        seq: int | None = None,
-        blobs: Blobs | None = None,
-        *,
-        lengthy: bool = False,
-    ) -> T:
-        item: Item[AnyApply, T] = Item(apply, run_id, seq, blobs=blobs)
-        item.lengthy = lengthy or bool(blobs)
+    async def _write(self, apply: Apply[T], run_id: str, blobs: Blobs | None = None, *, lengthy: bool = False) -> T:
+        item: Item[AnyApply, T] = Item(apply, run_id, blobs=blobs)
+        item.lengthy = lengthy
         return await self._writer.perform(item)
 
     async def _take(self, apply: Apply[RunRecord], run_id: str, blobs: Blobs) -> RunRecord:
