@@ -3,7 +3,8 @@
 Group commit: while one transaction is flushed to disk, the steps of other runs queue up for the next, so a flush is
 shared by as many runs as there are. An item that is refused (`RunFenced`, `RunBusy`, …) has written nothing and fails
 alone. When anything else goes wrong, what was not written is tried item by item, so that only those fail that must. A
-caller is answered after its commit, never before.
+caller is answered after its commit, never before. Runs that take their steps faster than the disk would fall into two
+groups that wait for each other's flush, so a group waits a moment for those that were answered just before.
 
 Where a write needs no flush, a hop to the thread and back costs as much as the write. So while nothing is queued, and
 the medium can do it without waiting for anything, whoever asks writes it himself; but now and then the thread does.
@@ -26,6 +27,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from agentgraph.concurrency import ThreadWaiter, shielded, uninterrupted, woken_together
 from agentgraph.exceptions import StoreError
+from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import Alarm
 
 from .blobs import Blobs
@@ -42,6 +44,9 @@ LOG = logging.getLogger("agentgraph.stores")
 
 _RENEWALS = 3
 """How often a lease is renewed in its length: two may fail before it runs out."""
+
+_MOMENT = (0.001, 0.005)
+"""Seconds after a group in which the next one waits for the same runs: as many as that took, but no fewer or more."""
 
 _AT_ONCE = 64
 """So many writes in a row are done by who asks for them, then the thread does one: a medium has it do what takes long,
@@ -179,6 +184,9 @@ class GroupWriter(Generic[WriteT]):
         self._closed = False
         self._busy = 0  # so much is queued or written by the thread; while it is 0, whoever has the lock may write
         self._at_once = 0
+        self._ended, self._took = 0.0, 0.0
+        self._recent: tuple[set[str], set[str]] = set(), set()
+        """The runs that were answered in the last two groups, and go on."""
         self._resting = False  # the thread sleeps until something is queued: there were no leases to renew
         self._renew_at = 0.0
         self._pid = os.getpid()
@@ -288,6 +296,8 @@ class GroupWriter(Generic[WriteT]):
         going = True
         while going:
             items, going = self._take()
+            if items and going:
+                self._gather(items)
             due = self._due()
             if items or due:
                 with self._lock:
@@ -317,6 +327,17 @@ class GroupWriter(Generic[WriteT]):
                 item = self._queue.get_nowait()
         return items, going
 
+    def _gather(self, items: list[Item[WriteT, Any]]) -> None:
+        """Wait for those that will be back in less time than a group takes."""
+        company = len(self._recent[0] | self._recent[1])
+        until = self._ended + min(max(self._took, _MOMENT[0]), _MOMENT[1])
+        with suppress(Empty):
+            while len(items) < company and (patience := until - self._monotonic()) > 0:
+                item = self._queue.get(timeout=patience)
+                if item is None:
+                    return
+                items.append(item)
+
     def _write(self, items: Sequence[Item[WriteT, Any]], *, renew: bool) -> None:
         """Have a group written, then answer."""
         self._begin(renew=renew)
@@ -341,6 +362,9 @@ class GroupWriter(Generic[WriteT]):
         """Take over what was written, and tell of it."""
         for item in settled:
             self._take_over(item)
+        self._ended = self._monotonic()
+        self._took = self._ended - self._leases.began
+        self._recent = {item.run_id for item in settled if item.value is Status.RUNNING}, self._recent[0]
         with woken_together():
             for item in settled:
                 item.answer()

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -19,10 +19,13 @@ import anyio.to_thread
 import pytest
 
 from agentgraph import Agent
+from agentgraph.graph.lifecycle import Status
+from agentgraph.graph.store import RunRecord
 from agentgraph.messages import ModelMessage
 from agentgraph.model import ModelRequestParameters
 from agentgraph.settings import ModelSettings
-from agentgraph.stores import SQLiteStore
+from agentgraph.stores import SQLiteStore, group_commit
+from agentgraph.stores.samples import new_run, next_commit
 from benchmarks.workload import UNLIMITED, LoopingModel, looping_agent
 
 pytestmark = pytest.mark.anyio
@@ -187,3 +190,24 @@ async def test_a_run_is_read_back_with_few_statements_and_each_message_once(tmp_
     (few, once), (still_few, ten_times) = counts
     assert few == still_few <= 12
     assert ten_times - once == 2 * 50
+
+
+@pytest.mark.parametrize(("runs", "most"), [(8, 15 + 4), (1, 15)])
+async def test_runs_in_step_share_each_flush(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch, runs: int, most: int
+) -> None:
+    monkeypatch.setattr(group_commit, "_MOMENT", (60.0, 60.0))  # so that it ends when all are there
+    store = SQLiteStore(tmp_path / "r.db")
+    created = [await store.create(new_run(f"r{n}")) for n in range(runs)]
+
+    async def go(run: RunRecord) -> None:
+        for seq in range(15):
+            status = Status.RUNNING if seq < 14 else Status.SUCCEEDED
+            await store.commit(next_commit(replace(run, seq=seq), status))
+
+    said.verbs.clear()
+    async with anyio.create_task_group() as group:
+        for run in created:
+            group.start_soon(go, run)
+    assert said.counts["COMMIT"] <= most
+    await store.aclose()
