@@ -38,7 +38,7 @@ class AppendedList(list[T]):
         super().__init__(items)
         self._stored = stored  # the length at the last commit
         self._kept = kept  # so many of those were only ever replaced one by one since
-        self._replaced: dict[int, None] = {}  # a set: an empty one takes three times as much
+        self._replaced: set[int] | None = None  # most lists are only added to
 
     @property
     def changed(self) -> bool:
@@ -53,7 +53,7 @@ class AppendedList(list[T]):
     @property
     def intact(self) -> int:
         """So many leading items are those of the last commit."""
-        return min(self._replaced, default=self._kept)
+        return min(self._replaced or (), default=self._kept)
 
     def change(self) -> Change[T]:
         """What became of the list since the last commit."""
@@ -63,25 +63,25 @@ class AppendedList(list[T]):
     def twin(self) -> AppendedList[T]:
         """The same items, and the same of them stored."""
         made = AppendedList(self, kept=self._kept, stored=self._stored)
-        made._replaced = {**self._replaced}
+        made._replaced = {*self._replaced} if self._replaced else None
         return made
 
     def mark_stored(self) -> None:
         """The list was committed as it is now."""
         self._kept = self._stored = len(self)
-        if self._replaced:
-            self._replaced.clear()
+        self._replaced = None
 
     def _cut(self, index: int) -> None:
         self._kept = min(self._kept, index)
-        self._replaced = {replaced: None for replaced in self._replaced if replaced < self._kept}
+        self._replaced = {replaced for replaced in self._replaced or () if replaced < self._kept}
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any, /) -> None:  # list says what goes with what
         positions = self._positions(index)
         if isinstance(index, slice):
             self._cut(positions.start)
         elif positions.start < self._kept:
-            self._replaced[positions.start] = None
+            self._replaced = self._replaced or set()
+            self._replaced.add(positions.start)
         super().__setitem__(cast("SupportsIndex", index), value)  # the overloads of list take one or the other
 
     def __delitem__(self, index: SupportsIndex | slice, /) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from inspect import isawaitable, isroutine
-from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -32,8 +32,14 @@ __all__ = ["UNKNOWN", "AfterCrash", "Journal", "JournalWriter", "Once"]
 
 T = TypeVar("T")
 
-JournalWriter = Callable[[JournalRecord], Awaitable[None]]
-"""Writes a row to its end, whatever becomes of the caller."""
+
+class JournalWriter(Protocol):
+    """Writes the rows of a run."""
+
+    def write_journal(self, row: JournalRecord, /) -> Awaitable[None]:
+        """Write what happened inside the pending step, to its end, whatever becomes of the caller."""
+        ...
+
 
 AfterCrash: TypeAlias = Literal["retry", "ask", "fail"]
 """Of a call whose outcome is not known: it is made again, the run waits for a person, or the run fails."""
@@ -76,7 +82,7 @@ class Journal:
         "_rows",
         "_run_id",
         "_values",
-        "_write",
+        "_writer",
         "branch",
         "children",
         "seq",
@@ -84,8 +90,8 @@ class Journal:
         "written",
     )
 
-    def __init__(self, write: JournalWriter | None = None, run_id: str = "") -> None:
-        self._write = write
+    def __init__(self, writer: JournalWriter | None = None, run_id: str = "") -> None:
+        self._writer = writer
         self._run_id = run_id
         self.seq, self.branch = 0, ROOT
         self._rows: dict[str, JournalRecord] = {}
@@ -173,7 +179,7 @@ class Journal:
             RunWaiting: always; the scheduler puts the run to sleep.
             GraphRuntimeError: the run is kept nowhere, so nobody could answer it; or a call was made under the key.
         """
-        if self._write is None:
+        if self._writer is None:
             message = f"a run that waits for an answer ({key!r}) needs a store to be found in; give `store=`"
             raise GraphRuntimeError(message)
         if key in self._values:
@@ -209,7 +215,7 @@ class Journal:
         """
         made = JournalRecord(seq=self.seq, branch=self.branch, key=key, kind=kind, digest=digest, value=value)
         self._rows[key] = made
-        if self._write is not None:
+        if self._writer is not None:
             await self._store(made)
 
     def _known(self, call: Once[T]) -> Callable[[], T] | None:
@@ -235,7 +241,7 @@ class Journal:
         except RunWaiting as waiting:
             asked = all_of(self._run_id, [waiting])
         else:
-            if self._write is not None:
+            if self._writer is not None:
                 self._held = partial(self._record, call, value)
             return value
         raise asked
@@ -253,7 +259,7 @@ class Journal:
         missing.discard(call.key)
         if missing:
             await self._keep(call, value)
-        elif self._write is not None:
+        elif self._writer is not None:
             self._held = partial(self._record, call, value)
         return [value]
 
@@ -274,7 +280,7 @@ class Journal:
             RunWaiting: an earlier attempt made it and died, and nobody has said yet what to do.
             GraphRuntimeError: the same, and the call says to fail then.
         """
-        if self._write is None:
+        if self._writer is None:
             return
         digest = call.digest()
         self.ask_on(call.key, digest)
@@ -333,14 +339,14 @@ class Journal:
             await self._store(row)
 
     async def _keep(self, call: Once[T], value: T) -> None:
-        if self._write is None:
+        if self._writer is None:
             return
         await self._store(self._record(call, value))
 
     async def _store(self, row: JournalRecord) -> None:
-        assert self._write is not None  # nothing is held back where nothing is written
+        assert self._writer is not None  # nothing is held back where nothing is written
         self.written = True  # also if it fails: a commit that deletes too much deletes nothing
-        await self._write(row)
+        await self._writer.write_journal(row)
 
     def _record(self, call: Once[T], value: T) -> JournalRecord:
         kind = JournalKind.DONE

@@ -10,6 +10,7 @@ Who has very much to tell, such as a reply that comes word by word, collects it 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from pydantic_core import from_json, to_json
 
@@ -19,7 +20,14 @@ from .store import ROOT, EventKind, EventRecord
 
 __all__ = ["EventWriter", "Live", "Piece", "read_emitted"]
 
-EventWriter = Callable[[EventRecord], None]
+
+class EventWriter(Protocol):
+    """Writes the events of a run."""
+
+    def tell(self, event: EventRecord, /) -> None:
+        """Have an event of the pending step written, some time soon."""
+        ...
+
 
 Piece = tuple[int, int, str]
 """Of a text in several parts: the part, where the piece begins in the whole text, and what it says."""
@@ -31,10 +39,10 @@ _NO_STEP = (-1, 0)
 class Live:
     """Tells what happens in the step that runs; without a writer nothing is told."""
 
-    __slots__ = ("_collecting", "_n", "_step", "_texts_of", "_write")
+    __slots__ = ("_collecting", "_n", "_step", "_texts_of", "_writer")
 
-    def __init__(self, write: EventWriter | None = None) -> None:
-        self._write = write
+    def __init__(self, writer: EventWriter | None = None) -> None:
+        self._writer = writer
         self._step = _NO_STEP
         self._n = 0
         self._texts_of = -1
@@ -43,7 +51,7 @@ class Live:
     @property
     def kept(self) -> bool:
         """Whether anybody could read what is told."""
-        return self._write is not None
+        return self._writer is not None
 
     def ends(self, seq: int, attempt: int) -> bool:
         """The step is about to be committed, with the whole of its text: what is collected of that is not told.
@@ -82,10 +90,10 @@ class Live:
         self._tell(seq, attempt, EventKind.EMITTED, said)
 
     def _tell(self, seq: int, attempt: int, kind: EventKind, body: bytes) -> None:
-        assert self._write is not None  # who has nobody to tell asks `kept` first
+        assert self._writer is not None  # who has nobody to tell asks `kept` first
         if self._step != (seq, attempt):
             self._step, self._n = (seq, attempt), 0
-        self._write(EventRecord(seq=seq, branch=ROOT, attempt=attempt, n=self._n, kind=kind, body=body))
+        self._writer.tell(EventRecord(seq=seq, branch=ROOT, attempt=attempt, n=self._n, kind=kind, body=body))
         self._n += 1
 
 

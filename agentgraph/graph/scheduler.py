@@ -201,10 +201,10 @@ class Scheduler:
             deps=ctx[1],
             run_id=run_id,
             store=self.store,
-            journal=Journal(recorder.write_journal if recorder else None, run_id),
+            journal=Journal(recorder, run_id),
             lease=math.inf if recorder is None else recorder.lease,
             clock=self.clock,
-            live=Live(recorder.tell if recorder else None),
+            live=Live(recorder),
             outlet=Outlet(self.observers) if self.observers else _SILENT,
             interruption=stop,
         )

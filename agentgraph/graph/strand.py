@@ -123,7 +123,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         self, path: str, state: StateT, seq: int, rows: Iterable[JournalRecord] = ()
     ) -> Strand[StateT, DepsT, ResultT]:
         """The same of a branch that stands before step `seq`, of which `rows` are known."""
-        journal = Journal(None if self.recorder is None else self.recorder.write_journal, self.ctx.run_id)
+        journal = Journal(self.recorder, self.ctx.run_id)
         journal.begin(seq, rows, path)
         attempt = self.ctx.attempt + retries(journal)
         ctx = replace(self.ctx, state=state, seq=seq, attempt=attempt, branch=path, journal=journal)

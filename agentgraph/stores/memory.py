@@ -118,7 +118,7 @@ class MemoryStore(MemoryRuns, NeverWaits):
             self.blobs.keep(cutter.blobs)
             run.take(commit)
             run.attempt, run.updated_at = 1, self._now()
-            if commit.told:
+            if commit.told and run.events is not None:
                 run.events = [each for each in run.events if each.kind is not EventKind.TEXT]
             status = committed(commit.status, asked=run.asked)
             if status is not Status.RUNNING and step.branch == ROOT:
@@ -141,6 +141,7 @@ class MemoryStore(MemoryRuns, NeverWaits):
             run = self._runs.get(run_id)
             if run is None or run.status is not Status.RUNNING or (run.epoch, run.seq) != (epoch, event.seq):
                 return
+            run.events = [] if run.events is None else run.events
             run.events.append(event)
             self._watchers.ring([run_id])
 

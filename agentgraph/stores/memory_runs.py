@@ -82,7 +82,7 @@ class MemoryRun:
     journal: dict[tuple[str, int, str], JournalRecord] = field(
         default_factory=dict[tuple[str, int, str], JournalRecord]
     )
-    events: list[EventRecord] = field(default_factory=list[EventRecord])
+    events: list[EventRecord] | None = None
 
     @classmethod
     def begun(cls, run: NewRun, now: float, owner: Owner | None) -> Self:
@@ -268,7 +268,8 @@ class MemoryRuns:
     async def events(self, run_id: str, since: tuple[int, int, int] = (OPENING, 0, 0)) -> list[EventRecord]:
         with self._lock:
             run = self._runs.get(run_id)
-            return [] if run is None else [each for each in run.events if (each.seq, each.attempt, each.n) >= since]
+            events = [] if run is None or run.events is None else run.events
+            return [each for each in events if (each.seq, each.attempt, each.n) >= since]
 
     @asynccontextmanager
     async def changes(self, run_id: str) -> AsyncGenerator[Changes]:

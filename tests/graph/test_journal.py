@@ -43,6 +43,13 @@ class Calls:
 
 
 @dataclass
+class Writer:
+    """Of a journal."""
+
+    write_journal: Callable[[JournalRecord], Awaitable[None]]
+
+
+@dataclass
 class Work(BaseNode[None, Calls, str]):
     async def run(self, ctx: GraphRunContext[None, Calls]) -> End[str]:
         return End(str(await ctx.deps.do(ctx)))
@@ -116,7 +123,7 @@ async def test_a_batch_of_one_writes_nothing() -> None:
     async def write(record: JournalRecord) -> None:
         written.append(record)
 
-    journal = Journal(write)
+    journal = Journal(Writer(write))
     assert await journal.once_all([Once("a", str, ["x"])]) == ["x"]
     assert (written, journal.written) == ([], False)
     assert [row.key for row in journal.held(taken=True)] == ["a"]
@@ -263,7 +270,7 @@ async def test_a_value_comes_back_with_the_type_of_the_function(call: Once[Any],
     async def write(record: JournalRecord) -> None:
         written.append(record)
 
-    assert await Journal(write).once(call) == value
+    assert await Journal(Writer(write)).once(call) == value
     later = Journal()
     later.begin(0, written)
     assert await later.once(call) == value
@@ -297,7 +304,7 @@ async def test_what_the_store_says_to_every_call_of_a_batch_is_one_error() -> No
         return number
 
     with pytest.raises(StoreError, match="full"):
-        await Journal(refuse).once_all([Once[int](f"{number}", call, [number]) for number in range(3)])
+        await Journal(Writer(refuse)).once_all([Once[int](f"{number}", call, [number]) for number in range(3)])
 
 
 async def test_several_failures_of_a_batch_leave_as_the_first() -> None:
