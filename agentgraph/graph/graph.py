@@ -64,8 +64,8 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             RunPaused: `break_before` stopped it.
         """
         self._infer_name(options, inspect.currentframe())
-        options["infer_name"] = False
-        async with self.iter(start_node, **options) as run:
+        scheduler = _scheduler(options)
+        async with scheduler.slot(), GraphRun(await self._open(scheduler, start_node, options)) as run:
             with run.ctx.interruptible():  # one for all steps
                 while not isinstance(await run.advance(), End):
                     pass
@@ -95,11 +95,8 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         frame = inspect.currentframe()
         self._infer_name(options, frame and frame.f_back)  # between this and the caller stands contextlib
         scheduler = _scheduler(options)
-        async with scheduler.slot():
-            execution = await self._open(scheduler, start_node, options)
-            execution.ctx.interruption.break_before = options.get("break_before", ())
-            async with GraphRun(execution) as run:
-                yield run
+        async with scheduler.slot(), GraphRun(await self._open(scheduler, start_node, options)) as run:
+            yield run
 
     async def step(
         self,
@@ -246,6 +243,16 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         return self.picture(start_node=sources, title=self.name).mime_bundle()
 
     async def _open(
+        self,
+        scheduler: Scheduler,
+        start_node: BaseNode[StateT, DepsT, ResultT] | None,
+        options: GraphRunOptions[StateT, DepsT],
+    ) -> Execution[StateT, DepsT, ResultT]:
+        execution = await self._begin_or_resume(scheduler, start_node, options)
+        execution.ctx.interruption.break_before = options.get("break_before", ())
+        return execution
+
+    async def _begin_or_resume(
         self,
         scheduler: Scheduler,
         start_node: BaseNode[StateT, DepsT, ResultT] | None,

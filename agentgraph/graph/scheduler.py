@@ -41,7 +41,7 @@ from .strand import Strand
 
 __all__ = ["Scheduler"]
 
-_SILENT = Outlet()
+_FREE, _SILENT = nullcontext(), Outlet()
 
 StateT = TypeVar("StateT", default=None)
 DepsT = TypeVar("DepsT", default=None)
@@ -73,7 +73,7 @@ class Scheduler:
 
     def slot(self) -> AbstractAsyncContextManager[None]:
         """Wait until one more run may be executed; it may be inside the block."""
-        return nullcontext() if self.slots is None else self.slots.taken()
+        return _FREE if self.slots is None else self.slots.taken()
 
     async def begin(
         self,
