@@ -49,13 +49,12 @@ class _Batch:
         self.told: dict[int, str] = {}
         """The ids under which those were told who listen."""
 
-    def begin(self) -> None:
+    def announce(self, tell: Tell) -> None:
         """Tell of all calls."""
-        if self.tell is not None:
-            events = {position: FunctionToolCallEvent(call.part) for position, call in self.calls.items()}
-            self.told = {position: event.call_id for position, event in events.items()}
-            for event in events.values():
-                self.tell(event)
+        events = {position: FunctionToolCallEvent(call.part) for position, call in self.calls.items()}
+        self.told = {position: event.call_id for position, event in events.items()}
+        for event in events.values():
+            tell(event)
 
     def end(self, call: Call, outcome: CallOutcome) -> None:
         """Take in, and tell, how a call has ended; once."""
@@ -99,7 +98,8 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell | 
     if not calls:
         return {}
     batch = _Batch(ctx, calls, tell)
-    batch.begin()
+    if tell is not None:
+        batch.announce(tell)
     try:
         with ctx.deps.counting(batch.used):
             outcomes = await ctx.once_all([_once(batch, call) for call in calls])
@@ -108,7 +108,7 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell | 
     finally:
         batch.count()  # not before: every call begins with the same usage, whichever of them ends first
         batch.scopes.clear()  # they refer to the batch: a cycle, which only the garbage collector frees
-    return {call.position: outcome.part for call, outcome in zip(calls, outcomes, strict=True)}
+    return {position: batch.ended[position].part for position in batch.calls}  # in their order, not as they ended
 
 
 def _used_before(ctx: AgentContext[Any], call: Call) -> Usage | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -68,7 +68,7 @@ async def _handle_calls(
 ) -> ModelRequest | FinalResult[Any]:
     functions = calls.of(CallKind.FUNCTION)
     if len(functions) == len(calls.calls):
-        return await _next_request(ctx, calls, {}, tell)
+        return await _next_request(ctx, calls, functions, {}, tell)
     refused = {call.position: unknown_tool(call.part, _tool_names(ctx)) for call in calls.of(CallKind.UNKNOWN)}
     winner: _Winner | None = None
     for call in calls.of(CallKind.RESULT):
@@ -78,7 +78,7 @@ async def _handle_calls(
             break
         refused[call.position] = verdict.prompt
     if winner is None:
-        return await _next_request(ctx, calls, refused, tell)
+        return await _next_request(ctx, calls, functions, refused, tell)
     ran: Mapping[int, Answer] = {}
     if ctx.deps.end_strategy == "exhaustive":
         ran = await run_calls(ctx, functions, tell)
@@ -87,9 +87,13 @@ async def _handle_calls(
 
 
 async def _next_request(
-    ctx: AgentContext[Any], calls: HandleCalls, refused: Mapping[int, RetryPromptPart], tell: Tell | None
+    ctx: AgentContext[Any],
+    calls: HandleCalls,
+    functions: Sequence[Call],
+    refused: Mapping[int, RetryPromptPart],
+    tell: Tell | None,
 ) -> ModelRequest:
-    ran = await run_calls(ctx, calls.of(CallKind.FUNCTION), tell)
+    ran = await run_calls(ctx, functions, tell)
     state, config = ctx.state, ctx.deps
     if refused:
         state.retries = count_result_retry(state.retries, next(iter(refused.values())), config.result_retries)

@@ -21,13 +21,10 @@ class Toolbox:
         self.timeout = timeout
         """Seconds a call may take, where its tool does not say itself."""
         self._tools: dict[str, Tool[Any]] = {}  # Any: Tool is invariant, an agent's tools take its deps or none
+        self.tools: Mapping[str, Tool[Any]] = self._tools
+        """By name, in the order they came in."""
         self._prepared = False
         self._fixed: list[ToolDefinition] | None = None
-
-    @property
-    def tools(self) -> Mapping[str, Tool[Any]]:
-        """By name, in the order they came in."""
-        return self._tools
 
     def add(self, tool: Tool[Any]) -> None:
         """Take a tool in.

@@ -137,8 +137,9 @@ async def begin_request(ctx: AgentContext[Any], request: ModelRequest) -> Prepar
         functions = fixed.copy()
     result = config.result
     parameters = ModelRequestParameters(functions, result.takes_text, result.tools, result.format)
-    instructions = None if result.form is None else result.form.instructions
-    return Prepared(instructed(state.message_history, instructions), parameters)
+    if result.form is None:
+        return Prepared(state.message_history, parameters)
+    return Prepared(instructed(state.message_history, result.form.instructions), parameters)
 
 
 def end_request(ctx: AgentContext[Any], reply: ModelResponse, usage: Usage) -> ModelResponse:

@@ -106,12 +106,12 @@ class ResultSchema(Generic[T]):
         """The names of `tools`."""
         return frozenset(self.by_tool)
 
-    @property
+    @cached_property
     def takes_text(self) -> bool:
         """Whether text can end the run: as the result, or as the JSON that it is in."""
         return self.allow_text or self.form is not None
 
-    @property
+    @cached_property
     def format(self) -> ResultFormat | None:
         """The JSON that the text has to be."""
         return None if self.form is None else self.form.format

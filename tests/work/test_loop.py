@@ -85,13 +85,16 @@ async def calls_of(agent: Agent[None, str]) -> Calls:
     return calls
 
 
-async def test_an_answer_takes_few_calls_around_its_steps() -> None:
-    assert (await calls_of(agent_of(0))).within(*LOOP) <= 66
+async def test_an_answer_takes_few_calls() -> None:
+    calls = await calls_of(agent_of(0))
+    assert calls.within(*LOOP) <= 60
+    assert calls.within() <= 400
 
 
-async def test_a_turn_takes_few_calls_around_its_steps() -> None:
+async def test_a_turn_takes_few_calls() -> None:
     ten, eleven = await calls_of(agent_of(10)), await calls_of(agent_of(11))
-    assert eleven.within(*LOOP) - ten.within(*LOOP) <= 62
+    assert eleven.within(*LOOP) - ten.within(*LOOP) <= 52
+    assert eleven.within() - ten.within() <= 215
 
 
 async def test_a_turn_of_a_tool_that_takes_the_context_costs_little_more() -> None:
@@ -105,7 +108,7 @@ async def test_a_turn_of_a_tool_that_takes_the_context_costs_little_more() -> No
         return agent
 
     ten, eleven = await calls_of(agent_with_context(10)), await calls_of(agent_with_context(11))
-    assert eleven.within(*LOOP) - ten.within(*LOOP) <= 74
+    assert eleven.within(*LOOP) - ten.within(*LOOP) <= 62
 
 
 async def test_a_late_turn_takes_as_many_calls_as_an_early_one() -> None:
