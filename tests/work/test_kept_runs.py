@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import pytest
 
 from agentgraph import Agent
+from agentgraph.graph import BaseNode, End, Graph, GraphRunContext
 from agentgraph.models.test import TestModel
 from agentgraph.stores import MemoryStore
 
@@ -51,3 +54,25 @@ async def test_the_runs_below_another_are_found_without_a_look_at_all() -> None:
     with counted_calls() as calls:
         await store.delete("kept-50")
     assert calls.of("stores/memory_runs.py", "fits") == 0
+
+
+@dataclass
+class Down(BaseNode[None, None, None]):
+    """Counts to 0."""
+
+    left: int
+
+    async def run(self, ctx: GraphRunContext) -> Down | End[None]:
+        del ctx
+        return Down(self.left - 1) if self.left else End(None)
+
+
+async def test_the_steps_of_a_kept_run_are_nothing_to_the_garbage_collector() -> None:
+    graph, store = Graph(nodes=[Down]), MemoryStore()
+    await graph.run(Down(10), store=store, run_id="short")
+    gc.collect()
+    before = len(gc.get_objects())
+    await graph.run(Down(300), store=store, run_id="long")
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100
+    assert len(await store.steps("long")) == 302

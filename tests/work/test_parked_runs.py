@@ -7,17 +7,19 @@ import inspect
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 import anyio
 import pytest
 
 from agentgraph import Agent
+from agentgraph.exceptions import UsageLimitExceeded
 from agentgraph.graph import BaseNode, End, Graph, GraphRunContext
 from agentgraph.messages import ModelMessage, ModelResponse, TextPart
 from agentgraph.model import Model, ModelRequestParameters
 from agentgraph.settings import ModelSettings
 from agentgraph.stores import MemoryStore
-from agentgraph.usage import Usage
+from agentgraph.usage import Usage, UsageLimits
 
 pytestmark = pytest.mark.anyio
 
@@ -142,6 +144,26 @@ async def test_nothing_of_runs_that_ended_is_left() -> None:
     for _ in range(RUNS):
         await agent.run("go")
     assert not await store.list()
+    gc.collect()
+    assert len(gc.get_objects()) - before < RUNS
+
+
+async def test_nothing_is_left_of_runs_that_a_full_store_forgot() -> None:
+    model, store = WaitingModel(), MemoryStore(keep=3)
+    agent, numbers = Agent(model, store=store), count()
+
+    async def talk_and_fail() -> None:
+        for _ in range(2):
+            await agent.run("go", conversation=f"talk-{next(numbers) // 2}")
+        with pytest.raises(UsageLimitExceeded):
+            await agent.run("go", usage_limits=UsageLimits(request_limit=0))
+
+    for _ in range(5):
+        await talk_and_fail()
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(RUNS):
+        await talk_and_fail()
     gc.collect()
     assert len(gc.get_objects()) - before < RUNS
 
