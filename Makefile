@@ -16,8 +16,9 @@ test: .venv/.dev
 
 check: lint types layers coverage docs
 
+# Everything, beside what bench-peers has installed; writes the figures, and the pages and plots that show them.
 bench: .venv/.dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --publish
 
 # Ours against its floors alone.
 bench-quick: .venv/.dev

@@ -20,7 +20,7 @@ Row = dict[str, float | str]
 
 
 def long_run(turns: int, size: int, synchronous: Literal["FULL", "NORMAL"]) -> Row:
-    """Microseconds and stored bytes per step in the first and the last quarter of a run of so many turns."""
+    """Seconds and stored bytes per step in the first and the last quarter of a run of so many turns."""
     with tempfile.TemporaryDirectory() as folder:
         return anyio.run(_measure, Path(folder) / "runs.db", turns, size, synchronous)
 
@@ -41,8 +41,8 @@ async def _measure(path: Path, turns: int, size: int, synchronous: Literal["FULL
     return {
         "workload": f"{turns} turns, {size} B, SQLite {synchronous}",
         "steps": len(times),
-        "first us/step": _per(times[:quarter]) * 1e6,
-        "last us/step": _per(times[-quarter:]) * 1e6,
+        "s a step, first quarter": _per(times[:quarter]),
+        "s a step, last quarter": _per(times[-quarter:]),
         "first B/step": _per(sizes[:quarter]),
         "last B/step": _per(sizes[-quarter:]),
         "file MB": (await anyio.Path(path).stat()).st_size / 1e6,

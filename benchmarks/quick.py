@@ -8,7 +8,6 @@ machine is now: by what the work by hand takes now, against then. Such a ratio i
 from __future__ import annotations
 
 import gc
-import json
 import statistics
 import sys
 import time
@@ -16,16 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .figures import Measured, read
+from .own import QUICK, Row, measured as rows_of
 from .peers.adapters import cell
 from .peers.libraries import FLOOR, OURS, Library, read_libraries
 from .peers.measuring import Cell, imported
-from .peers.report import read_cells
 from .peers.workloads import WORKLOADS, Workload
-from .targets import TARGETS, Of, Verdict, judge, told
+from .targets import TARGETS, Of, Value, Verdict, judge, told
 
 __all__ = ["Known", "lines"]
-
-PUBLISHED = Path(__file__).with_name("figures.json")
 
 ENOUGH = 0.15
 """Seconds that each turn measures."""
@@ -37,12 +35,16 @@ class Known:
 
     now: Mapping[tuple[str, str], Cell]
     published: Mapping[tuple[str, str], Cell]
+    rows: Sequence[Row] = ()
 
     def value(self, of: Of) -> float | None:
         """A figure, or what is to be expected of a library that is not here."""
         found = self.now.get((of.workload, of.library))
         if found is not None:
             return found.value(of.figure)
+        here = Measured((), self.rows).value(of)
+        if here is not None or of.library == OURS:
+            return here
         then = self.published.get((of.workload, of.library))
         value = None if then is None else then.value(of.figure)
         return None if value is None else value * self.slower
@@ -75,20 +77,23 @@ def both(one: Cell, other: Cell) -> Cell:
     return replace(one, rounds=rounds)
 
 
-def lines(verdicts: Sequence[Verdict], known: Known) -> list[str]:
-    """The table: what is asked, by hand, ours, the ratio, the target, whether it is met."""
+def lines(verdicts: Sequence[Verdict], value: Value, guessed: str = "") -> list[str]:
+    """The table: what is asked, by hand, ours, the ratio, the target, whether it is met.
+
+    A ratio to another library has `guessed` before it.
+    """
     heads = ("", "by hand", "ours", "ratio", "target", "")
-    rows = [heads, *(_row(each, known) for each in verdicts)]
+    rows = [heads, *(_row(each, value, guessed) for each in verdicts)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(heads))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _row(verdict: Verdict, known: Known) -> tuple[str, ...]:
+def _row(verdict: Verdict, value: Value, guessed: str) -> tuple[str, ...]:
     target = verdict.target
-    by_hand = known.value(Of(target.ours.workload, target.ours.figure, FLOOR))
-    guessed = target.of is not None and (target.of.workload, target.of.library) not in known.now
+    by_hand = value(Of(target.ours.workload, target.ours.figure, FLOOR))
     figures = [None if each is None else told(each, target.unit) for each in (by_hand, verdict.value)]
-    ratio = "" if verdict.ratio is None else f"{'~' if guessed else ''}{verdict.ratio:.2f}"
+    mark = guessed if target.of is not None and target.of.library not in {OURS, FLOOR} else ""
+    ratio = "" if verdict.ratio is None else f"{mark}{verdict.ratio:.2f}"
     return (f"{target.group}: {target.name}", *(each or "" for each in figures), ratio, target.asked, verdict.word)
 
 
@@ -106,9 +111,8 @@ def main() -> None:
         print(f"\r{workload.name:<24}", end="", file=sys.stderr, flush=True)
         turns = [{library.name: measured(workload, library) for library in order} for order in (pair, pair[::-1])]
         now |= {(workload.name, name): both(turns[0][name], turns[1][name]) for name in turns[0]}
-    published = read_cells(json.loads(PUBLISHED.read_text(encoding="utf-8"))) if PUBLISHED.exists() else []
-    known = Known(now, {(each.workload.name, each.library.name): each for each in published})
-    print("\r" + "\n".join(lines(judge(known.value, targets), known)))
+    known = Known(now, {(each.workload.name, each.library.name): each for each in read().cells}, rows_of(QUICK))
+    print("\r" + "\n".join(lines(judge(known.value, targets), known.value, "~")))
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
 
 

@@ -96,6 +96,16 @@ class Verdict:
         return {True: "met", False: "not met", None: "not measured"}[self.met]
 
 
+OTHERWISE = {
+    "loop-100": "a turn of 100",
+    "durable-10": "a turn of 10",
+    "structured-50": "50 KB",
+    "by hand steps/s": "by hand",
+    "s a flush": "a flush",
+    "s a step, first tenth": "the first tenth",
+}
+"""What workloads and figures of rows are called."""
+
 Value = Callable[[Of], float | None]
 """Finds a figure: seconds, bytes or a number, of one piece of the work if the workload is told by piece."""
 
@@ -120,7 +130,8 @@ def _named(ours: Of, of: Of) -> str:
         case library if library == BEFORE:
             return "pydantic-ai 0.0.40"
         case _:
-            return f"`{of.workload}`" if of.workload != ours.workload else of.figure
+            name = of.figure if of.workload == ours.workload else of.workload
+            return OTHERWISE.get(name, name)
 
 
 def _by_hand(group: str, name: str, of: Of, times: float, unit: str = "ms", *, quick: bool = True) -> Target:
@@ -138,6 +149,23 @@ def _itself(group: str, name: str, ours: tuple[Of, Of], times: float, unit: str)
     return Target(group, name, ours[0], times, ours[1], unit=unit)
 
 
+def _at_least(group: str, name: str, row: str, *, quick: bool = False) -> Target:
+    """Steps a second, beside those by hand."""
+    ours, by_hand = Of(row, "steps/s"), Of(row, "by hand steps/s")
+    return Target(group, name, ours, 0.7, by_hand, at_least=True, unit="", quick=quick)
+
+
+def _endless(kept: str) -> list[Target]:
+    """A loop of very many steps costs and holds at its end what it does at its beginning."""
+    group, row = "a loop of 100,000 steps", f"a loop of 100000 steps, kept {kept}"
+    first, last = Of(row, "s a step, first tenth"), Of(row, "s a step, last tenth")
+    return [
+        Target(group, f"{kept}: last tenth beside first", last, 1.1, first, unit="µs", quick=False),
+        Target(group, f"{kept}: objects more at its end", Of(row, "objects more"), plus=100, unit="", quick=False),
+    ]
+
+
+COMMITS = "steps a second of runs at once"
 LOOP, DURABLE, FULL = "tool loop in memory", "durable tool loop, NORMAL", "durable tool loop, FULL"
 DISK, RESUMED, CROWD = "on disk, 400 turns", "resumed after 400 turns", "runs in flight"
 TEXT, STRUCTURED = "streamed text, 10,000 deltas", "streamed structured result"
@@ -158,6 +186,25 @@ TARGETS = [
     ),
     _by_hand(FULL, "a turn of 10", Of("durable-10-full", "wall"), 1.5, "µs"),
     _by_hand(FULL, "a turn of 400", Of("durable-400-full", "wall"), 1.5, "µs"),
+    Target(
+        "one durable run, FULL",
+        "a step beside a flush",
+        Of("a step, SQLite FULL", "s a step"),
+        times=1,
+        of=Of("a step, SQLite FULL", "s a flush"),
+        plus=0.3e-3,
+    ),
+    _at_least(COMMITS, "64 on SQLite, FULL", "64 durable runs at once, SQLite FULL", quick=True),
+    _at_least(COMMITS, "1 on PostgreSQL", "1 durable runs at once, PostgreSQL"),
+    _at_least(COMMITS, "8 on PostgreSQL", "8 durable runs at once, PostgreSQL"),
+    _at_least(COMMITS, "64 on PostgreSQL", "64 durable runs at once, PostgreSQL"),
+    Target(
+        "a follower on PostgreSQL",
+        "sees a step after",
+        Of("following a run on PostgreSQL", "s until seen"),
+        plus=1e-3,
+        quick=False,
+    ),
     _by_hand(DISK, "of 1 KB", Of("durable-400", "bytes"), 1.2, "MB"),
     _by_hand(DISK, "of 20 KB", Of("durable-400-20", "bytes"), 1.2, "MB"),
     _by_hand(RESUMED, "of 1 KB", Of("resume", "wall"), 2.5),
@@ -174,5 +221,6 @@ TARGETS = [
     _before(WALK, "nothing stored", Of("transitions", "cpu"), 0.5),
     _before(WALK, "every step in memory", Of("transitions-stored", "cpu"), 0.2),
     _by_hand("a fork of 1,000 branches, joined", "nothing stored", Of("fork", "cpu"), 10),
+    *(each for kept in ("nowhere", "in memory", "in SQLite") for each in _endless(kept)),
 ]
 """In the order of the table."""

@@ -61,10 +61,10 @@ def read_libraries() -> list[Library]:
             name,
             each["shown"],
             each["adapter"],
-            ENVIRONMENTS / name / "bin" / "python",
-            each["imports"],
+            ENVIRONMENTS / each.get("environment", name) / "bin" / "python",
+            each.get("imports", ""),
             tuple(each.get("minimal", ())),
-            tuple(each["requires"]),
+            tuple(each.get("requires", ())),
             each.get("none", {}),
         )
         for name, each in written.items()
@@ -77,6 +77,8 @@ def install(library: Library) -> None:
     Raises:
         subprocess.CalledProcessError: The environment could not be made, or pip could not install something.
     """
+    if not library.requires:  # it uses another's
+        return
     if not library.python.exists():
         subprocess.run([sys.executable, "-m", "venv", library.python.parent.parent], check=True)
     minimal = () if library.name == OURS else library.minimal  # of which `requires` has an editable form

@@ -20,10 +20,10 @@ __all__ = ["Cell", "imported", "measure"]
 
 CELL = REPOSITORY / "benchmarks" / "peers" / "adapters" / "cell.py"
 
-BUDGET = 8
+BUDGET = 4
 """Seconds: a library that took more for a workload does not do it again in the next round."""
 
-IMPORTS = 5
+IMPORTS = 3
 """Imports of a round."""
 
 
@@ -90,11 +90,11 @@ def _why_not(cell: Cell, others: Sequence[Cell]) -> str:
     if workload.module in library.none:
         return library.none[workload.module]
     if workload.after is not None:
-        name, most = workload.after
+        name, most, otherwise = workload.after
         smaller = next(each for each in others if each.library == library and each.workload.name == name)
         took = smaller.rounds.get("wall", ())
         if not took or statistics.median(took) > most:
-            return smaller.none or f"not in {workload.longest:g} s"
+            return smaller.none or otherwise
     return ""
 
 

@@ -12,7 +12,7 @@ from .libraries import OURS, Library, read_libraries
 from .measuring import Cell
 from .workloads import COLUMNS, WORKLOADS, Column
 
-__all__ = ["Figures", "WrittenCell", "figures", "read_cells", "table", "tables"]
+__all__ = ["Figures", "WrittenCell", "figures", "read_cells", "table", "tables", "times"]
 
 
 class WrittenCell(TypedDict):
@@ -93,7 +93,12 @@ def _text(column: Column, cell: Cell | None, own: Cell | None) -> str:
         return cell.none.split(":", maxsplit=1)[0] if cell is not None else ""
     ours = None if own is None or _is_ours(cell.library) else own.value(column.figure)
     figure = column.text(value)
-    return figure if ours is None else f"{figure} ({value / ours:.2g} ×)"
+    return figure if ours is None else f"{figure} ({times(value / ours)})"
+
+
+def times(ratio: float) -> str:
+    """A ratio in words."""
+    return f"{ratio:.0f} ×" if ratio >= 100 else f"{ratio:.2g} ×"
 
 
 def _is_ours(library: Library) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cell import Cell, Work
+from cell import Cell, Fresh, Work
 from work import square
 
 from agentgraph.graph import BaseNode, End, Fork, Graph, Join, Store
@@ -65,7 +65,7 @@ def fork(size: int, store: Store | None = None) -> Work:
 
 CELLS: dict[str, Cell] = {
     "transitions": transitions,
-    "transitions-stored": lambda size: transitions(size, MemoryStore()),
+    "transitions-stored": Fresh(lambda size: transitions(size, MemoryStore())),
     "fork": fork,
-    "fork-stored": lambda size: fork(size, MemoryStore()),
+    "fork-stored": Fresh(lambda size: fork(size, MemoryStore())),
 }

@@ -8,7 +8,7 @@ from typing import Any
 from burr.core import ApplicationBuilder, ApplicationContext, State, action, default, expr
 from burr.core.parallelism import MapStates
 from burr.core.persistence import AsyncInMemoryPersister
-from cell import Cell, Work
+from cell import Cell, Fresh, Work
 from work import square
 
 
@@ -80,7 +80,7 @@ def ending(builder: ApplicationBuilder, kept: AsyncInMemoryPersister | None = No
 
 CELLS: dict[str, Cell] = {
     "transitions": lambda size: ending(counting(size)),
-    "transitions-stored": lambda size: ending(counting(size), AsyncInMemoryPersister()),
+    "transitions-stored": Fresh(lambda size: ending(counting(size), AsyncInMemoryPersister())),
     "fork": lambda size: ending(spreading(size)),
-    "fork-stored": lambda size: ending(spreading(size), AsyncInMemoryPersister()),
+    "fork-stored": Fresh(lambda size: ending(spreading(size), AsyncInMemoryPersister())),
 }

@@ -3,7 +3,7 @@
 import operator
 from typing import Annotated, TypedDict
 
-from cell import Cell, Work
+from cell import Cell, Fresh, Work
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
@@ -69,7 +69,7 @@ def fork(size: int, kept: InMemorySaver | None = None) -> Work:
 
 CELLS: dict[str, Cell] = {
     "transitions": transitions,
-    "transitions-stored": lambda size: transitions(size, InMemorySaver()),
+    "transitions-stored": Fresh(lambda size: transitions(size, InMemorySaver())),
     "fork": fork,
-    "fork-stored": lambda size: fork(size, InMemorySaver()),
+    "fork-stored": Fresh(lambda size: fork(size, InMemorySaver())),
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiosqlite
 from cell import Cell, Crowd, Durable, Job, Resumed, Work
-from langchain.agents import create_agent
+from langchain.agents import AgentState, create_agent
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -101,14 +101,14 @@ def crowd(size: int) -> Work:
 
 
 @asynccontextmanager
-async def durable(job: Job) -> AsyncGenerator[Work]:
+async def durable(job: Job, schema: type[AgentState] = AgentState) -> AsyncGenerator[Work]:
     names = count()
     async with aiosqlite.connect(job.folder / "runs.db") as connection:
         saver = AsyncSqliteSaver(connection)
         await saver.setup()
         await connection.execute(f"PRAGMA synchronous = {job.synchronous}")
         model = Stub(turns=job.size, asked=job.asked)
-        agent: CompiledStateGraph = create_agent(model, [tool_of(job.text)], checkpointer=saver)
+        agent: CompiledStateGraph = create_agent(model, [tool_of(job.text)], checkpointer=saver, state_schema=schema)
 
         async def work() -> int:
             given = None if job.resume else asking()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cell import Cell, Work
+from cell import Cell, Fresh, Work
 from pydantic_graph import BaseNode, End, Graph, GraphRunContext
 from pydantic_graph.persistence import BaseStatePersistence
 from pydantic_graph.persistence.in_mem import FullStatePersistence
@@ -34,7 +34,7 @@ NO_FORK = "no forks"
 
 CELLS: dict[str, Cell] = {
     "transitions": transitions,
-    "transitions-stored": lambda size: transitions(size, FullStatePersistence()),
+    "transitions-stored": Fresh(lambda size: transitions(size, FullStatePersistence())),
     "fork": NO_FORK,
     "fork-stored": NO_FORK,
 }

@@ -78,7 +78,7 @@ def crowd(size: int) -> Work:
     return work
 
 
-NO_STORE = "no store for runs of agents"
+NO_STORE = "no store"
 
 CELLS: dict[str, Cell] = {
     "answer": answer,

@@ -94,7 +94,7 @@ def crowd(size: int) -> Work:
     return work
 
 
-NO_STORE = "no store for runs"
+NO_STORE = "no store"
 
 CELLS: dict[str, Cell] = {
     "answer": answer,
