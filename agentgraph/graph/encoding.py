@@ -57,13 +57,11 @@ class Encoder:
             raise StoreError(message) from error
 
     def encode_again(self, value: object, known: bytes | None) -> bytes:
-        """The same of a value that is likely to be what it was, `known`; None: what it is where a run begins.
+        """The same of a value that can change, and is likely to be what it was, `known`; None: as where a run begins.
 
         Raises:
             StoreError: as `encode`.
         """
-        if type(value) in self.plain:
-            return self.encode(value)
         expected = self._first if known is None else known
         try:
             if expected is not None and self._to_json(value, warnings=False) == expected:

@@ -217,6 +217,19 @@ async def test_an_answer_just_before_the_sleep_has_the_step_run_again_with_a_cle
     assert made == ["held in attempt 1", "asks", "asks", "asks"]
 
 
+async def test_a_step_that_runs_again_for_an_answer_just_before_the_sleep_may_wait_for_the_next() -> None:
+    store = Drowsy()
+
+    async def do(ctx: Ctx) -> str:
+        return f"{await ctx.wait_for('first')} {await ctx.wait_for('second')}"
+
+    await begin(store, do)
+    store.before_sleep = partial(store.answer, "r", "first", "in time")
+    assert [question.key for question in await again(store, do)] == ["/0/second"]
+    await store.answer("r", "second", "at last")
+    assert await end(store, do) == "in time at last"
+
+
 async def test_what_was_held_outlives_a_sleep_that_was_refused() -> None:
     store, made = Drowsy(), list[str]()
 
