@@ -33,7 +33,7 @@ from .handling import handle
 from .state import AgentState, FinalResult
 from .streaming import AgentStream, open_stream
 from .telling import told
-from .turns import Turn, begin_request, end_request, failing, one_request, request_reply
+from .turns import Turn, begin_request, end_request, failing, request_reply
 
 __all__ = ["HandleResponseNode", "ModelRequestNode", "UserPromptNode"]
 
@@ -82,9 +82,7 @@ class ModelRequestNode(BaseNode[AgentState, RunConfig[DepsT], FinalResult[Result
         """
         reply = None if self._turn is None else self._turn.take_reply()
         if reply is None:
-            prepared = await begin_request(ctx, self.request)
-            with ctx.deps.counting(one_request):
-                reply, usage = await request_reply(ctx, prepared)
+            reply, usage = await request_reply(ctx, await begin_request(ctx, self.request))
             end_request(ctx, reply, usage)
         return HandleResponseNode(reply)
 

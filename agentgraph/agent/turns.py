@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
+from agentgraph.context import CallScope
 from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunWaiting
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse
 from agentgraph.model import ModelRequestParameters
@@ -158,8 +159,15 @@ def request_reply(ctx: AgentContext[Any], prepared: Prepared) -> Awaitable[tuple
     """Send the request and wait for the whole reply. No coroutine of its own: runs hold theirs while they wait."""
     config = ctx.deps
     if ctx.outlet.observers:
-        return emitted_request(ctx, prepared.event(config))
-    return config.model.request(prepared.messages, config.settings, prepared.parameters)
+        asked: Awaitable[tuple[ModelResponse, Usage]] = emitted_request(ctx, prepared.event(config))
+    else:
+        asked = config.model.request(prepared.messages, config.settings, prepared.parameters)
+    return asked if config.scope is None else _counted(config.scope, asked)
+
+
+async def _counted(scope: CallScope, asked: Awaitable[T]) -> T:
+    with scope.counting(one_request):
+        return await asked
 
 
 async def failing(ctx: AgentContext[Any], work: Awaitable[T]) -> T:
