@@ -130,6 +130,17 @@ class HandStore:
             execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", (each.run, each.node, *each.usage))
         execute("COMMIT")
 
+    async def save(self, write: Write) -> None:
+        """The same of one node, where it is."""
+        self.write(write)
+
+    def read(self, run: str) -> HandRun:
+        """Take a run up where it was left."""
+        (*usage,) = self._db.execute("SELECT requests, i, o FROM runs WHERE run = ?", (run,)).fetchone()
+        rows = self._db.execute("SELECT body FROM messages WHERE run = ? ORDER BY seq", (run,))
+        messages = [_message.validate_json(body) for (body,) in rows]
+        return HandRun(run, messages, (usage[0], usage[1], usage[2]), stored=len(messages))
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

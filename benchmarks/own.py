@@ -15,12 +15,18 @@ from .crowds import durable_crowd, step_latency
 from .durable import long_run
 from .following import follow_latency
 from .loops import long_loop
+from .resumes import resumed
 
 __all__ = ["QUICK", "ROWS", "Row", "measured", "text"]
 
 Row = Mapping[str, float | str]
 
-QUICK: Sequence[Callable[[], Row]] = (step_latency, partial(durable_crowd, 64, "SQLite FULL"))
+QUICK: Sequence[Callable[[], Row]] = (
+    step_latency,
+    partial(durable_crowd, 64, "SQLite FULL"),
+    partial(resumed, 400, 1_000),
+    partial(resumed, 400, 20_000),
+)
 """Those that take a few seconds."""
 
 ROWS: Sequence[Callable[[], Row]] = (

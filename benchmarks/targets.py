@@ -155,6 +155,11 @@ def _at_least(group: str, name: str, row: str, *, quick: bool = False) -> Target
     return Target(group, name, ours, 0.7, by_hand, at_least=True, unit="", quick=quick)
 
 
+def _resumed(name: str, row: str) -> Target:
+    """Beside the same by hand, where both have built what Python builds once."""
+    return Target(RESUMED, name, Of(row, "s resumed"), 2.5, Of(row, "s by hand"))
+
+
 def _endless(kept: str) -> list[Target]:
     """A loop of very many steps costs and holds at its end what it does at its beginning."""
     group, row = "a loop of 100,000 steps", f"a loop of 100000 steps, kept {kept}"
@@ -209,6 +214,8 @@ TARGETS = [
     _by_hand(DISK, "of 20 KB", Of("durable-400-20", "bytes"), 1.2, "MB"),
     _by_hand(RESUMED, "of 1 KB", Of("resume", "wall"), 2.5),
     _by_hand(RESUMED, "of 20 KB", Of("resume-20", "wall"), 2.5),
+    _resumed("of 1 KB, not the first of its process", "resumed, 400 turns of 1000 B"),
+    _resumed("of 20 KB, not the first of its process", "resumed, 400 turns of 20000 B"),
     _by_hand(CROWD, "1,000", Of("crowd-1000", "wall"), 3, "s"),
     _by_hand(CROWD, "10,000", Of("crowd-10000", "wall"), 3, "s", quick=False),
     Target(CROWD, "memory of each", Of("crowd-1000", "memory"), plus=12e3, unit="KB"),
