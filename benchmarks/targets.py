@@ -102,6 +102,7 @@ OTHERWISE = {
     "structured-50": "50 KB",
     "by hand steps/s": "by hand",
     "s a flush": "a flush",
+    "s by hand": "by hand",
     "s a step, first tenth": "the first tenth",
 }
 """What workloads and figures of rows are called."""

@@ -135,7 +135,7 @@ def test_a_run_is_resumed_in_another_process() -> None:
 
 def test_columns_and_targets_name_workloads() -> None:
     names = {workload.name for workload in WORKLOADS}
-    rows = {"64 durable", "a step,", "1 durable", "8 durable", "following a", "a loop"}
+    rows = {"64 durable", "a step,", "1 durable", "8 durable", "following a", "a loop", "resumed, 400"}
     asked = {of.workload for target in TARGETS for of in (target.ours, target.of) if of is not None}
     assert {column.workload for column in COLUMNS} <= names
     assert {" ".join(name.split()[:2]) for name in asked - names} == rows
