@@ -76,7 +76,7 @@ def _table(columns: Sequence[Column]) -> Callable[[Measured], str]:
 
 def _machine(measured: Measured) -> str:
     rounds = max((len(each) for cell in measured.cells for each in cell.rounds.values()), default=0)
-    return f"CPython {measured.python}, asyncio, {measured.cores} cores, {rounds} rounds."
+    return f"CPython {measured.python}, asyncio, {measured.cores} cores, {rounds} round{'s' if rounds > 1 else ''}."
 
 
 def _targets(measured: Measured) -> str:

@@ -78,11 +78,11 @@ def both(one: Cell, other: Cell) -> Cell:
 
 
 def lines(verdicts: Sequence[Verdict], value: Value, guessed: str = "") -> list[str]:
-    """The table: what is asked, by hand, ours, the ratio, the target, whether it is met.
+    """The table: what is asked, what it is beside (the work by hand, mostly), ours, the ratio, the target, whether met.
 
     A ratio to another library has `guessed` before it.
     """
-    heads = ("", "by hand", "ours", "ratio", "target", "")
+    heads = ("", "beside", "ours", "ratio", "target", "")
     rows = [heads, *(_row(each, value, guessed) for each in verdicts)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(heads))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -91,7 +91,8 @@ def lines(verdicts: Sequence[Verdict], value: Value, guessed: str = "") -> list[
 def _row(verdict: Verdict, value: Value, guessed: str) -> tuple[str, ...]:
     target = verdict.target
     by_hand = value(Of(target.ours.workload, target.ours.figure, FLOOR))
-    figures = [None if each is None else told(each, target.unit) for each in (by_hand, verdict.value)]
+    beside = by_hand if target.of is None or target.of.library != OURS else verdict.by
+    figures = [None if each is None else told(each, target.unit) for each in (beside, verdict.value)]
     mark = guessed if target.of is not None and target.of.library not in {OURS, FLOOR} else ""
     ratio = "" if verdict.ratio is None else f"{mark}{verdict.ratio:.2f}"
     return (f"{target.group}: {target.name}", *(each or "" for each in figures), ratio, target.asked, verdict.word)
