@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import signal
 import sys
@@ -116,6 +115,8 @@ async def in_thread(function: Callable[[], T]) -> T:
     call = partial(to_thread.run_sync, function)
     if _trio() is not None:
         return await call()
+    import asyncio  # with its streams and TLS it takes as long to load as many of our modules
+
     ended = Future[T]()
 
     async def work() -> None:
@@ -235,6 +236,8 @@ def _wake(call_soon: _CallSoon, events: Sequence[anyio.Event]) -> None:
 
 async def _outlasting(event: anyio.Event) -> None:
     """Wait inside a shield: asyncio's own cancellation and trio's interrupt come in; the task gets them afterwards."""
+    import asyncio
+
     trio = _trio()
     arriving = asyncio.CancelledError if trio is None else KeyboardInterrupt
     stopped: BaseException | None = None
@@ -269,6 +272,8 @@ def _interrupt_again() -> None:
 
 def _cancel_again(cancelled: BaseException) -> None:
     """Let the running asyncio task meet a cancellation that was held back where it waits next."""
+    import asyncio
+
     _held_back.set(True)
     task = asyncio.current_task()
     assert task is not None  # nothing else can be cancelled
@@ -288,6 +293,8 @@ def _trio() -> ModuleType | None:
 
 def soon(function: Callable[[], None]) -> None:
     """Have `function` called in the running event loop when the tasks that can go on now have had their turn."""
+    import asyncio
+
     trio = _trio()
     if trio is None:
         asyncio.get_running_loop().call_soon(function)
@@ -297,6 +304,8 @@ def soon(function: Callable[[], None]) -> None:
 
 def _call_soon() -> Callable[[Callable[[], None]], object]:
     """How another thread gets a function called in the running event loop."""
+    import asyncio
+
     trio = _trio()
     if trio is None:
         return asyncio.get_running_loop().call_soon_threadsafe

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -18,7 +18,10 @@ from agentgraph.messages import (
     ToolCallPart,
     ToolCallPartDelta,
 )
-from agentgraph.result import Accepted, PartialReader, ResultSchema
+from agentgraph.result import Accepted, ResultSchema
+
+if TYPE_CHECKING:
+    from agentgraph.result.partial import PartialReader
 
 __all__ = ["Reading", "read_partial", "read_result", "reply_text"]
 

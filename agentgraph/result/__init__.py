@@ -5,7 +5,6 @@ from __future__ import annotations
 from agentgraph.calling import ResultValidatorFunc
 
 from .modes import NativeResult, PromptedResult, ResultType, data_type
-from .partial import PartialReader
 from .schema import ResultSchema
 from .validators import ResultValidator, validate
 from .verdicts import Accepted, Rejected
@@ -13,7 +12,6 @@ from .verdicts import Accepted, Rejected
 __all__ = [
     "Accepted",
     "NativeResult",
-    "PartialReader",
     "PromptedResult",
     "Rejected",
     "ResultSchema",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Annotated, Any, Generic, Literal, Required, Union
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Required, Union
 
 from pydantic import Discriminator, TypeAdapter
 from pydantic_core import to_json
@@ -24,8 +24,9 @@ from agentgraph.model import ResultFormat
 
 from .members import free_name, members, type_name
 from .modes import NativeResult, PromptedResult
-from .partial import PartialReader, Source
-from .partial_types import Plans
+
+if TYPE_CHECKING:
+    from .partial import PartialReader, Source
 
 __all__ = ["WRAP_KEY", "JsonForm", "json_form"]
 
@@ -77,10 +78,15 @@ class JsonForm(Generic[T]):
 
     def reader(self) -> PartialReader[T]:
         """Reads the result while the text comes."""
+        from .partial import PartialReader
+
         return PartialReader(self._source)
 
     @cached_property
     def _source(self) -> Source:
+        from .partial import Source
+        from .partial_types import Plans
+
         return Source(Plans(self.adapter.core_schema), partial(self._read, partial=True), _json_begun, self.path)
 
     def _read(self, text: str, *, partial: bool) -> Any:  # Any: as `adapter`

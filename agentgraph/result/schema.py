@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, Literal, Required
+from typing import TYPE_CHECKING, Any, Generic, Literal, Required
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypeVar
@@ -18,9 +18,10 @@ from agentgraph.model import ResultFormat, ToolDefinition
 from .json_text import WRAP_KEY, JsonForm, json_form
 from .members import members, tool_names, type_name
 from .modes import NativeResult, PromptedResult, ResultType
-from .partial import PartialReader, Source
-from .partial_types import Plans
 from .verdicts import Accepted, Rejected
+
+if TYPE_CHECKING:
+    from .partial import PartialReader, Source
 
 __all__ = ["ResultSchema"]
 
@@ -45,6 +46,9 @@ class _Member:
     @cached_property
     def source(self) -> Source:
         """How it is read while the arguments of a call come."""
+        from .partial import Source
+        from .partial_types import Plans
+
         key = self.tool.outer_typed_dict_key
         return Source(Plans(self.adapter.core_schema), self._read, _begun, () if key is None else (key,))
 
@@ -145,6 +149,8 @@ class ResultSchema(Generic[T]):
 
     def call_reader(self, tool_name: str) -> PartialReader[T]:
         """Reads the result while the arguments of a call of this tool come, as text."""
+        from .partial import PartialReader
+
         return PartialReader(self.by_tool[tool_name].source)
 
     def read_text(self, text: str) -> Accepted[T] | Rejected:
