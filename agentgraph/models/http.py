@@ -123,8 +123,9 @@ class EventStream(AsyncIterator[Event]):
 
     async def __anext__(self) -> Event:
         try:
-            event = await anext(self._events)
-            return Event(event.name, self._call.redact(event.data))
+            event = await self._events.__anext__()
+            data = self._call.redact(event.data)
+            return event if data is event.data else Event(event.name, data)
         except StopAsyncIteration:
             failure = self._failure
         raise StopAsyncIteration if failure is None else failure
@@ -287,17 +288,14 @@ def _expect(call: Call, response: httpx.Response, text: str, wanted: str) -> Non
 
 
 async def _with_retries(call: Call, attempt: Callable[[], Awaitable[T]]) -> T:
-    settings = call.provider.retries
-    retrying = AsyncRetrying(
-        sleep=settings.sleep,
-        stop=stop_after_attempt(settings.max_retries + 1),
-        retry=retry_if_exception(_may_pass),
-        wait=_wait(settings),
-        reraise=True,
-    )
+    failed: list[Exception] = []
     failure: AgentRunError | UserError
     try:
-        return await retrying(attempt)
+        try:
+            return await attempt()
+        except (_FailingStatusError, httpx.HTTPError) as error:
+            failed.append(error)
+        return await _again(call.provider.retries, failed, attempt)
     except _FailingStatusError as error:
         failure = _failing(call, error)
     except httpx.HTTPError as error:
@@ -305,6 +303,24 @@ async def _with_retries(call: Call, attempt: Callable[[], Awaitable[T]]) -> T:
     except httpx.InvalidURL:
         failure = UserError(f"the base URL of {call.provider.name!r} is no URL that a request can be sent to")
     raise failure
+
+
+async def _again(settings: RetrySettings, failed: list[Exception], attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again after a first attempt that failed; most succeed, and need nothing of this."""
+
+    async def attempt_again() -> T:
+        if failed:
+            raise failed.pop()
+        return await attempt()
+
+    retrying = AsyncRetrying(
+        sleep=settings.sleep,
+        stop=stop_after_attempt(settings.max_retries + 1),
+        retry=retry_if_exception(_may_pass),
+        wait=_wait(settings),
+        reraise=True,
+    )
+    return await retrying(attempt_again)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -113,6 +113,7 @@ class ChatReply:
         self._executed: dict[Hashable, JSON] = {}
         """What the service did with tools of its own, by its index."""
         self._id: str | None = None
+        self._created: float | None = None
         self._details: JSON = {}
         self._usage: JSON = {}
 
@@ -182,12 +183,14 @@ class ChatReply:
         self._id = chunk.id or self._id
         self.model_name = chunk.model or self.model_name
         self._usage = chunk.usage or as_object(as_object(chunk.x_groq).get("usage")) or self._usage
-        if chunk.created:
+        if chunk.created and chunk.created != self._created:  # each chunk says it again
+            self._created = chunk.created
             with suppress(ValueError, OverflowError, OSError):  # a number that is no time
                 self.timestamp = datetime.fromtimestamp(chunk.created, UTC)
 
     def _add(self, delta: _Delta, *, whole: bool) -> list[ModelResponseStreamEvent]:
-        events = self._think(delta)
+        thinks = delta.reasoning_details or delta.reasoning_content or delta.reasoning
+        events = self._think(delta) if thinks else []
         events += self._text(delta.content)
         if delta.refusal:
             self._details["refusal"] = self._details.get("refusal", "") + delta.refusal

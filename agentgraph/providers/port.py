@@ -69,6 +69,7 @@ class Provider:
         self._name = name
         self._base_url = _checked_url(name, base_url)
         self._headers = {key: SecretStr(_checked_header(name, key, value)) for key, value in (headers or {}).items()}
+        self._parts = [part for value in self._headers.values() for part in _parts(value)]
         self._client = http_client
         self.retries = max_retries if isinstance(max_retries, RetrySettings) else RetrySettings(max_retries=max_retries)
         """How requests are tried again."""
@@ -116,9 +117,13 @@ class Provider:
         return f"{type(self).__name__}(name={self._name!r}, base_url={self._base_url!r})"
 
     def _secrets(self) -> list[str]:
-        values = [value.get_secret_value() for value in self._headers.values()]
-        # `Bearer KEY` is as secret as KEY; what is very short would tear holes into ordinary words.
-        return [secret for value in values for secret in (value, value.rpartition(" ")[2]) if len(secret) > 3]  # noqa: PLR2004
+        return [secret.get_secret_value() for secret in self._parts]
+
+
+def _parts(value: SecretStr) -> list[SecretStr]:
+    """What of a header is secret: `Bearer KEY` as well as KEY, but nothing so short that ordinary words hold it."""
+    whole = value.get_secret_value()
+    return [SecretStr(part) for part in dict.fromkeys((whole, whole.rpartition(" ")[2])) if len(part) > 3]  # noqa: PLR2004
 
 
 def _checked_url(name: str, base_url: str) -> str:

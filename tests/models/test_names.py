@@ -175,7 +175,7 @@ def test_an_override_ends_with_its_block_however_that_ends() -> None:
 def test_names_load_no_http() -> None:
     program = (
         "import sys; from agentgraph.models import infer_model; infer_model('test'); "
-        "print(sorted({'httpx', 'httpx_sse', 'tenacity', 'agentgraph.models.openai'} & set(sys.modules)))"
+        "print(sorted({'httpx', 'tenacity', 'agentgraph.models.openai'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
