@@ -74,7 +74,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         if type(outcome) not in self.graph.successors.get(type(node), ()):  # else it is one of them
             self._check_outcome(node, outcome)
         if started is not None:
-            self.status = await self._commit((node, outcome), (started, unix_time(ctx.clock)))
+            self.status = await self._commit(node, outcome, (started, unix_time(ctx.clock)))
         elif isinstance(outcome, End):
             self.status = Status.SUCCEEDED
         self._move_on(outcome)
@@ -93,7 +93,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         if self.recorder is not None:
             pending, now = self.pending, unix_time(self.ctx.clock)
             ran = None if edited or not is_node(pending) else pending
-            self.status = await self._commit((ran, outcome), (now, now), status)
+            self.status = await self._commit(ran, outcome, (now, now), status)
         self._move_on(outcome)
 
     async def fail(self, error: Exception) -> None:
@@ -137,12 +137,12 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         return Attempts(policy, self.ctx, self.frontier, self.recorder, self.graph.appended_fields).take(node)
 
     def _commit(
-        self, step: tuple[Node | None, Outcome], times: tuple[float, float], status: Status | None = None
+        self, ran: Node | None, outcome: Outcome, times: tuple[float, float], status: Status | None = None
     ) -> Coroutine[Any, Any, Status]:
-        """Write the step in which the first of `step` led to the second."""
+        """Write the step in which `ran` led to `outcome`, begun and ended at these times."""
         ctx, pending = self.ctx, self.frontier.pending(self.path)
         closes = pending.joined or is_fork(pending.outcome)
-        turn = Turn(ctx.seq, *step, *times, self.path, ctx.attempt, closes)
+        turn = Turn(ctx.seq, ran, outcome, *times, self.path, ctx.attempt, closes)
         journaled, told = ctx.journal.written, ctx.live.ends(turn.seq, ctx.attempt)
         assert self.recorder is not None  # whoever has nowhere to write commits nothing
         return self.recorder.commit(turn, ctx.state, journaled=journaled, told=told, status=status)
