@@ -14,7 +14,7 @@ import pytest
 from benchmarks.peers.adapters import cell
 from benchmarks.peers.libraries import Library, read_libraries
 from benchmarks.peers.measuring import Cell, measure
-from benchmarks.peers.report import figures, read_cells, table
+from benchmarks.peers.report import figures, read_cells, table, tables
 from benchmarks.peers.workloads import COLUMNS, WORKLOADS, Column, Workload
 from benchmarks.quick import Known, lines
 from benchmarks.targets import TARGETS, Of, Target, judge
@@ -52,6 +52,18 @@ def test_the_table_has_medians_and_ratios_to_ours(tmp_path: Path) -> None:
         "| --- | ---: | ---: |",
         "| Agentgraph | 4 µs | 4 ms |",
         "| Slower | 10 µs (2.5 ×) | 10 ms (2.5 ×) |",
+    ]
+
+
+def test_sections_of_which_nothing_was_measured_are_left_out() -> None:
+    ours, answer = read_libraries()[0], next(each for each in WORKLOADS if each.name == "answer")
+    shown = tables([Cell(answer, ours, {"cpu": [4e-6]}), Cell(WORKLOADS[0], ours, none="not counted")])
+    assert shown.splitlines() == [
+        "## A run in memory",
+        "",
+        "|  | one answer |",
+        "| --- | ---: |",
+        "| agentgraph | 4 µs |",
     ]
 
 

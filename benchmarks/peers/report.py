@@ -67,8 +67,9 @@ def read_cells(written: Figures) -> list[Cell]:
 
 
 def tables(cells: Sequence[Cell], columns: Sequence[Column] = COLUMNS) -> str:
-    """A table for each section."""
-    sections = groupby(columns, key=lambda column: column.section)
+    """A table for each section of which something was measured."""
+    measured = {cell.workload.name for cell in cells if cell.rounds}
+    sections = groupby([each for each in columns if each.workload in measured], key=lambda column: column.section)
     return "\n\n".join(f"## {section}\n\n{table(cells, list(group))}" for section, group in sections)
 
 

@@ -50,7 +50,7 @@ Options: TypeAlias = Mapping[str, str | int | float]
 CELL = Path(__file__).resolve()
 CHAT_SERVER = CELL.with_name("chat_server.py")
 
-ENOUGH = 0.6
+ENOUGH = 0.4
 """Seconds after which nothing is repeated, unless the options say otherwise."""
 
 REPETITIONS = 7
