@@ -135,7 +135,7 @@ class ChatReply:
             self.ended = True
             return self._sorted(self._tags.end())
         chunk = read(_Chunk, body, self.model_name)
-        error = as_object(chunk.x_groq).get("error") if chunk.error is None else chunk.error
+        error = (chunk.x_groq or {}).get("error") if chunk.error is None else chunk.error
         if error is not None:
             return self.failed(error, body)
         self._note(chunk)
@@ -182,7 +182,8 @@ class ChatReply:
     def _note(self, chunk: _Chunk) -> None:
         self._id = chunk.id or self._id
         self.model_name = chunk.model or self.model_name
-        self._usage = chunk.usage or as_object(as_object(chunk.x_groq).get("usage")) or self._usage
+        if chunk.usage or chunk.x_groq:
+            self._usage = chunk.usage or as_object((chunk.x_groq or {}).get("usage")) or self._usage
         if chunk.created and chunk.created != self._created:  # each chunk says it again
             self._created = chunk.created
             with suppress(ValueError, OverflowError, OSError):  # a number that is no time
