@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from pydantic import BaseModel
 
 from agentgraph.agent.reading import Reading, read_partial
@@ -46,14 +46,16 @@ def take(builder: ReplyBuilder, step: tuple[Any, ...]) -> Any:
     return getattr(builder, kind)(*rest)
 
 
-@given(
-    st.sampled_from(SCHEMAS), st.lists(st.one_of(texts, texts, thoughts, calls, calls, wholes), max_size=9), st.data()
-)
-def test_whatever_a_reply_is_made_of(
-    schema: ResultSchema[Any], steps: list[tuple[Any, ...]], data: st.DataObject
-) -> None:
+steps = st.lists(st.one_of(texts, texts, thoughts, calls, calls, wholes), max_size=9)
+
+
+@given(st.sampled_from(SCHEMAS), steps, st.integers(0, 9))
+@example(SCHEMAS[0], [("tool_call", 0, "final_", ""), ("tool_call", 0, "result", "{}")], 0)
+@example(SCHEMAS[0], [("part", 2, ToolCallPart("final_result", {"name": "Tom"})), ("text", "Hello")], 0)
+@example(SCHEMAS[1], [("text", "Hello"), ("thinking", "?"), ("text", "Bye"), ("text", "!")], 1)
+@example(SCHEMAS[3], [("text", '{"name": "Ti'), ("text", 'ger"'), ("thinking", "?"), ("text", "}")], 0)
+def test_whatever_a_reply_is_made_of(schema: ResultSchema[Any], steps: list[tuple[Any, ...]], begun: int) -> None:
     builder = ReplyBuilder()
-    begun = data.draw(st.integers(0, len(steps)))
     for step in steps[:begun]:
         take(builder, step)
 
