@@ -184,10 +184,12 @@ def _little(size: int) -> int:
 
 async def _repeated(make: Callable[[], Work], options: Options) -> Done:
     """Repeat until there is enough of it: each time the work, as often in a row as it takes to be measurable."""
-    wall, cpu, result = await _once([make()])
+    often, (wall, cpu, result) = 1, await _once([make()])
+    while wall < SHORTEST:  # what is done for the first time takes longer than ever after
+        often = math.ceil(often * min(10, 1.2 * SHORTEST / max(wall, 1e-7)))
+        wall, cpu, result = await _once([make() for _ in range(often)])
     enough = float(options.get("enough", ENOUGH))
-    often = math.ceil(SHORTEST / max(wall, 1e-7))
-    times: list[tuple[float, float]] = [(wall, cpu)] if often == 1 else []
+    times = [(wall / often, cpu / often)]
     while len(times) < REPETITIONS and sum(each for each, _ in times) * often < enough:
         wall, cpu, result = await _once([make() for _ in range(often)])
         times.append((wall / often, cpu / often))
