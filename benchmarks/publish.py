@@ -1,4 +1,4 @@
-"""Write what was measured into docs/performance.md, README.md and docs/pictures: `python -m benchmarks.publish`.
+"""Write what was measured into docs/performance.md, README.md and docs/plots: `python -m benchmarks.publish`.
 
 Nothing there is typed: a page has a pair of comments for each table, and what is between them is replaced.
 """
@@ -18,10 +18,10 @@ from .peers.workloads import COLUMNS, Column
 from .plots import Bar, Line, bars, lines
 from .targets import TARGETS, Verdict, judge, told
 
-__all__ = ["PAGES", "filled", "pages", "pictures"]
+__all__ = ["PAGES", "filled", "pages", "plots"]
 
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs" / "performance.md")
-PICTURES = REPOSITORY / "docs" / "pictures"
+PLOTS = REPOSITORY / "docs" / "plots"
 BETWEEN = re.compile(r"(<!-- measured: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 SUMMARY = ("import", "answer", "durable-400", "resume", "crowd-1000")
@@ -45,17 +45,13 @@ def filled(page: str, measured: Measured) -> str:
     return BETWEEN.sub(lambda found: f"{found[1]}\n{parts[found[2]](measured)}\n\n{found[3]}", page)
 
 
-def pictures(measured: Measured) -> dict[Path, str]:
+def plots(measured: Measured) -> dict[Path, str]:
     """The plots of these figures."""
     return {
-        PICTURES / "turns.svg": _turns(
-            measured.cells, "durable", "wall", "A turn of a durable run, by turns in the run"
-        ),
-        PICTURES / "turns-in-memory.svg": _turns(
-            measured.cells, "loop", "cpu", "A turn in memory, by turns in the run"
-        ),
-        PICTURES / "answer.svg": _bars(measured.cells, "answer", "One prompt, one answer: what the library adds"),
-        PICTURES / "crowd.svg": _bars(measured.cells, "crowd-1000", "1,000 runs at once, each of them waiting 0.2 s"),
+        PLOTS / "turns.svg": _turns(measured.cells, "durable", "wall", "A turn of a durable run, by turns in the run"),
+        PLOTS / "turns-in-memory.svg": _turns(measured.cells, "loop", "cpu", "A turn in memory, by turns in the run"),
+        PLOTS / "answer.svg": _bars(measured.cells, "answer", "One prompt, one answer: what the library adds"),
+        PLOTS / "crowd.svg": _bars(measured.cells, "crowd-1000", "1,000 runs at once, each of them waiting 0.2 s"),
     }
 
 
@@ -124,9 +120,9 @@ def _kind(library: str) -> str:
 
 
 def main() -> None:
-    """Write pages and pictures."""
+    """Write pages and plots."""
     measured = read()
-    for path, text in (pages(measured) | pictures(measured)).items():
+    for path, text in (pages(measured) | plots(measured)).items():
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(REPOSITORY))
 

@@ -14,7 +14,7 @@ from benchmarks.peers.libraries import Library, read_libraries
 from benchmarks.peers.measuring import Cell
 from benchmarks.peers.workloads import WORKLOADS
 from benchmarks.plots import Bar, Line, bars, lines
-from benchmarks.publish import filled, pages, pictures
+from benchmarks.publish import filled, pages, plots
 from benchmarks.targets import Of
 
 OURS, FLOOR, *_ = read_libraries()
@@ -23,7 +23,7 @@ CELLS = [Cell(ANSWER, OURS, {"cpu": [2e-6, 4e-6]}), Cell(ANSWER, FLOOR, {"cpu": 
 
 
 def test_pages_and_plots_show_the_figures() -> None:
-    stale = [path.name for path, text in (pages(read()) | pictures(read())).items() if path.read_text("utf-8") != text]
+    stale = [path.name for path, text in (pages(read()) | plots(read())).items() if path.read_text("utf-8") != text]
     assert stale == [], "run `python -m benchmarks.publish`"
 
 
