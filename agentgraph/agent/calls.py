@@ -97,6 +97,8 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell | 
     """
     if not calls:
         return {}
+    if len(calls) == 1 and tell is None and _needs_nothing(ctx, calls[0]):
+        return {calls[0].position: await _run_alone(ctx, calls[0])}
     batch = _Batch(ctx, calls, tell)
     if tell is not None:
         batch.announce(tell)
@@ -111,6 +113,34 @@ async def run_calls(ctx: AgentContext[Any], calls: Sequence[Call], tell: Tell | 
     return {position: batch.ended[position].part for position in batch.calls}  # in their order, not as they ended
 
 
+def _needs_nothing(ctx: AgentContext[Any], call: Call) -> bool:
+    """Whether a call counts in no usage, asks and notes nothing before it is made, and is made for the first time."""
+    tool = ctx.deps.toolbox.tools[call.part.tool_name]
+    return not (tool.takes_ctx or tool.requires_approval or tool.after_crash != "retry") and ctx.journal.blank
+
+
+async def _run_alone(ctx: AgentContext[Any], call: Call) -> Answer:
+    """Run such a call where it is the only one, and nobody listens."""
+    once: Once[CallOutcome] = Once(
+        str(call.position), _made_alone, (ctx, call), outcomes(), partial(_identity, call.part)
+    )
+    (outcome,) = await ctx.once_all([once])
+    return outcome.part
+
+
+async def _made_alone(ctx: AgentContext[Any], call: Call) -> CallOutcome:
+    tool = ctx.deps.toolbox.tools[call.part.tool_name]
+    instead = answer_instead(ctx.run_id, call, tool)
+    if instead is not None:
+        return instead
+    try:
+        return CallOutcome(await _answer(ctx, call, tool, None))
+    except CallDeferred:
+        _ask(ctx, "deferred", call.part, str(call.position))
+    except ApprovalRequired:
+        _ask(ctx, "approval", call.part, str(call.position))
+
+
 def _used_before(ctx: AgentContext[Any], call: Call) -> Usage | None:
     """What a call that has not come to its end has used, in this attempt or an earlier one."""
     if ctx.journal.blank:
@@ -123,7 +153,8 @@ def _used_before(ctx: AgentContext[Any], call: Call) -> Usage | None:
 
 def _once(batch: _Batch, call: Call) -> Once[CallOutcome]:
     # `Once[CallOutcome](…)` would note its type in an object that cannot be changed, at the price of an exception.
-    once: Once[CallOutcome] = Once(str(call.position), _run_told, (batch, call), outcomes(), _identity(call.part))
+    identity = partial(_identity, call.part)
+    once: Once[CallOutcome] = Once(str(call.position), _run_told, (batch, call), outcomes(), identity)
     return once
 
 

@@ -20,9 +20,9 @@ class CallKind(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Call:
-    """A tool call of a reply."""
+    """A tool call of a reply. Never changed; not frozen, since that would take three times as long to make."""
 
     position: int
     """Its place among the calls of the reply."""
@@ -37,7 +37,7 @@ class TakeText:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class HandleCalls:
     """The reply calls tools; text beside the calls is never the result."""
 

@@ -41,7 +41,10 @@ async def handle(
     config.limits.check_cost(spent)
     match decide(reply, config.toolbox.tools, config.result.tool_names):
         case HandleCalls() as calls:
-            return await _handle_calls(ctx, calls, tell)
+            functions = calls.of(CallKind.FUNCTION)
+            if len(functions) == len(calls.calls):
+                return await _next_request(ctx, calls, functions, {}, tell)
+            return await _handle_calls(ctx, calls, functions, tell)
         case NothingSaid():
             message = f"the model's reply is empty: neither text nor a tool call, finish reason {reply.finish_reason}"
             raise UnexpectedModelBehavior(message)
@@ -64,11 +67,9 @@ class _Winner:
 
 
 async def _handle_calls(
-    ctx: AgentContext[Any], calls: HandleCalls, tell: Tell | None
+    ctx: AgentContext[Any], calls: HandleCalls, functions: Sequence[Call], tell: Tell | None
 ) -> ModelRequest | FinalResult[Any]:
-    functions = calls.of(CallKind.FUNCTION)
-    if len(functions) == len(calls.calls):
-        return await _next_request(ctx, calls, functions, {}, tell)
+    """Handle calls some of which are no `functions`: they are to give the result, or of tools that there are not."""
     refused = {call.position: unknown_tool(call.part, _tool_names(ctx)) for call in calls.of(CallKind.UNKNOWN)}
     winner: _Winner | None = None
     for call in calls.of(CallKind.RESULT):

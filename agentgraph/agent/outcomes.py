@@ -23,9 +23,9 @@ Answer = ToolReturnPart | RetryPromptPart
 """What a call is answered with."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallOutcome:
-    """What the journal keeps of a call."""
+    """What the journal keeps of a call. Never changed; not frozen, since each call makes one."""
 
     part: Annotated[Answer, Field(discriminator="part_kind")]
     usage: Usage | None = None

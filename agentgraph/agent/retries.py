@@ -21,9 +21,9 @@ def count_tool_retries(
         UnexpectedModelBehavior: a tool was asked for again more often than it may be.
     """
     failed = {answer.tool_name or "": answer for answer in answers if isinstance(answer, RetryPromptPart)}
+    if not failed and not before:
+        return {}
     counts = dict(before)
-    if not failed and not counts:
-        return counts
     for name in dict.fromkeys(answer.tool_name or "" for answer in answers):
         if name in failed:
             counts[name] = counts.get(name, 0) + 1

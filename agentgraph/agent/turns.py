@@ -107,9 +107,9 @@ class Turn:
             raise GraphRuntimeError(message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
-    """A request, ready to be sent."""
+    """A request, ready to be sent. Never changed; not frozen, since each request makes one."""
 
     messages: list[ModelMessage]
     parameters: ModelRequestParameters

@@ -83,13 +83,13 @@ class GraphRunContext(Generic[StateT, DepsT]):
         plain = [arg for arg in args if arg is not self and arg is not self.state and arg is not self.deps]
         return await self.journal.once(Once(key, fn, args, identity=[named, plain]))
 
-    async def once_all(self, calls: Sequence[Once[T]]) -> list[T]:
+    def once_all(self, calls: Sequence[Once[T]]) -> Awaitable[list[T]]:
         """The same for a batch, side by side; the values in the order of the calls.
 
         The value that comes last is not journaled but left to the commit of the step. A call that raises cancels the
         others, whose finished values stay in the journal.
         """
-        return await self.journal.once_all(calls)
+        return self.journal.once_all(calls)
 
     async def wait_for(self, key: str, *, question: object = None, type: Any = Any) -> Any:
         """The answer to a question, of the given type; if there is none yet, the run goes to sleep until there is.

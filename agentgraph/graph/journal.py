@@ -48,9 +48,9 @@ UNKNOWN = "unknown outcome"
 """What a question about such a call says as its reason."""
 
 
-@dataclass(frozen=True)  # no slots: with them, Python 3.11 fails at `Once[T](…)`
+@dataclass(unsafe_hash=True)  # no slots: with them, Python 3.11 fails at `Once[T](…)`
 class Once(Generic[T]):
-    """A call to be run once per step and key."""
+    """A call to be run once per step and key. Never changed; not frozen, since each call of a tool makes one."""
 
     key: str
     fn: Callable[..., Awaitable[T] | T]
@@ -58,7 +58,7 @@ class Once(Generic[T]):
     adapter: TypeAdapter[T] | None = None
     """Stores and loads the value; None: of the type that `fn` is annotated to return."""
     identity: object = None
-    """What the digest is made of; None: the name of `fn` and `args`."""
+    """What the digest is made of, or a function that says it when asked; None: the name of `fn` and `args`."""
     after_crash: AfterCrash = "retry"
     """What becomes of it if its process died while it ran, so that its outcome is not known.
 
@@ -67,7 +67,7 @@ class Once(Generic[T]):
 
     def digest(self) -> str:
         """Tells this call from another one under the same key."""
-        identity = self.identity
+        identity = self.identity() if callable(self.identity) else self.identity
         if identity is None:
             identity = [getattr(self.fn, "__qualname__", type(self.fn).__qualname__), list(self.args)]
         return sha256(to_json(identity, fallback=lambda value: type(value).__qualname__)).hexdigest()[:32]
@@ -264,10 +264,7 @@ class Journal:
         return [value]
 
     async def _run(self, call: Once[T]) -> T:
-        if call.after_crash == "retry":
-            value = await _made(call)
-        else:
-            value = await self._run_marked(call)
+        value = await (_made(call) if call.after_crash == "retry" else self._run_marked(call))
         self._values[call.key] = call, value
         return value
 
@@ -359,10 +356,13 @@ class Journal:
         )
 
 
-async def _made(call: Once[T]) -> T:
-    returned = call.fn(*call.args)
-    pending: Any = returned  # isawaitable does not narrow a T; what fn returns when awaited is T by its own type
-    value: T = await pending if isawaitable(returned) else pending
+def _made(call: Once[T]) -> Awaitable[T]:
+    returned: Any = call.fn(*call.args)  # isawaitable does not narrow a T; what is awaited is T by its own type
+    pending: Awaitable[T] = returned if isawaitable(returned) else _given(returned)
+    return pending
+
+
+async def _given(value: T) -> T:
     return value
 
 

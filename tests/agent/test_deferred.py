@@ -79,6 +79,23 @@ async def test_a_deferred_call_returns_what_is_handed_in() -> None:
     assert worker.made == [1, 2]  # a call that was deferred is not made again
 
 
+@pytest.mark.parametrize(("raised", "reason"), [(CallDeferred, "deferred"), (ApprovalRequired, "approval")])
+async def test_a_tool_without_a_context_can_make_its_only_call_wait(raised: type[Exception], reason: str) -> None:
+    agent = Agent(says(call("work", "c1"), "done"), name="worker", store=Mortal())
+
+    @agent.tool_plain
+    async def work() -> str:
+        raise raised
+
+    with pytest.raises(RunWaiting) as caught:
+        await agent.run("go", run_id="r")
+    (request,) = caught.value.requests
+    assert isinstance(request, ToolRequest)
+    assert (request.reason, request.key) == (reason, "/2/0")
+    result = await agent.run(resume="r", answers={"c1": "done elsewhere"})
+    assert [part.content for part in answers(result.all_messages())] == ["done elsewhere"]
+
+
 async def test_a_deferred_call_can_be_denied() -> None:
     worker = Worker(defer)
     await worker.begin()
