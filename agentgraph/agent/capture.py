@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentgraph.messages import ModelMessage
+from agentgraph.values import dataclass
 
 __all__ = ["Capture", "capture_run_messages", "claim_capture"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agentgraph.exceptions import ApprovalRequired, CallDeferred, RunWaiting
@@ -16,6 +15,7 @@ from agentgraph.messages import ModelMessage, ModelResponse, RetryPromptPart, To
 from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
+from agentgraph.values import dataclass
 
 from .config import AgentContext
 

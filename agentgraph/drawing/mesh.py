@@ -7,8 +7,10 @@ label. So links never run through a shape, and labels have room of their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
+
+from agentgraph.values import dataclass
 
 __all__ = ["Cell", "Mesh", "woven"]
 

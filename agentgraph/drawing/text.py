@@ -9,7 +9,8 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from agentgraph.values import dataclass
 
 __all__ = ["LABEL", "NAME", "NOTE", "ROW", "TITLE", "Font", "Size", "folded"]
 

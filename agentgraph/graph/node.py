@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from inspect import cleandoc
 from typing import Any, ClassVar, Generic, Literal, Never, NoReturn, TypeAlias, final
 
 from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.exceptions import GraphRuntimeError, UserError
+from agentgraph.values import dataclass
 
 from .context import GraphRunContext
 from .rates import RateLimit

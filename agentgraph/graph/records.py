@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TypeVar
 
 from typing_extensions import dataclass_transform
 
 from agentgraph.exceptions import StoreError
+from agentgraph.values import dataclass
 
 from .lifecycle import Event, Status
 

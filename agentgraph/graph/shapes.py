@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
+
+from agentgraph.values import dataclass
 
 from .adapters import adapter_for, unstorable
 from .appended import Appended

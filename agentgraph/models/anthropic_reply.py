@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -20,6 +20,7 @@ from agentgraph.messages import (
     ThinkingPart,
 )
 from agentgraph.usage import Usage
+from agentgraph.values import dataclass
 
 from .anthropic_events import (
     Begin,

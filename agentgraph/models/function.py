@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from inspect import isawaitable
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from agentgraph.messages.parts import now_utc
 from agentgraph.model import Model, ModelRequestParameters, ResultFormat, StreamedResponse, ToolDefinition
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
+from agentgraph.values import dataclass
 
 from .guess import guess_usage
 from .replay import ReplayedResponse

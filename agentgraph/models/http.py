@@ -15,7 +15,7 @@ import codecs
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -35,6 +35,7 @@ from tenacity import (
 from agentgraph.exceptions import AgentRunError, ModelHTTPError, UnexpectedModelBehavior, UserError
 from agentgraph.providers import Provider, RetrySettings
 from agentgraph.providers.clients import cached_async_http_client
+from agentgraph.values import dataclass
 
 from .sse import SSE, Event, Framing
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import product
@@ -16,6 +15,7 @@ from typing import TypeAlias
 from agentgraph.messages import ModelResponse
 from agentgraph.providers import Provider
 from agentgraph.usage import Usage
+from agentgraph.values import dataclass
 
 __all__ = ["cost_of", "price_problem"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from agentgraph.values import dataclass
 
 __all__ = ["SSE", "Event", "Framing", "decode_events"]
 

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Required, Union
 
@@ -21,6 +20,7 @@ from typing_extensions import TypeVar
 from agentgraph.calling import SchemaError, describe, typed_dict
 from agentgraph.exceptions import UserError
 from agentgraph.model import ResultFormat
+from agentgraph.values import dataclass
 
 from .members import free_name, members, type_name
 from .modes import NativeResult, PromptedResult

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias, cast
 
 from pydantic_core import SchemaError, SchemaValidator, from_json
+
+from agentgraph.values import dataclass
 
 from .partial_slots import Piece, Slot, Where, validator
 

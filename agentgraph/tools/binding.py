@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, TypeAlias
 
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from agentgraph.calling import underlying
+from agentgraph.values import dataclass
 
 __all__ = ["Bound", "Layout", "layout_of", "reserved_names"]
 
