@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable
 from importlib import import_module
 from typing import Any
 
-from agentgraph.exceptions import UnexpectedModelBehavior, UserError
+from agentgraph.exceptions import UserError
 
 from .sse import Event, Framing
 
-__all__ = ["FRAMES", "decode_frames"]
+__all__ = ["FRAMES", "FrameDecoder"]
 
 KIND, EVENT, EXCEPTION, CODE, MESSAGE = (
     ":message-type",
@@ -24,45 +22,38 @@ KIND, EVENT, EXCEPTION, CODE, MESSAGE = (
 )
 
 
-async def decode_frames(chunks: AsyncIterable[bytes]) -> AsyncGenerator[Event]:
-    """The messages as their last bytes come; one that the end cuts off is dropped.
+class FrameDecoder:
+    """Decodes the messages of such a stream.
 
     Each becomes the JSON object that the API describes, `{"contentBlockDelta": …}`, and an exception that comes as a
     message `{"exception": {"type": …, "body": …}}`.
-
-    Raises:
-        UnexpectedModelBehavior: the bytes are no such messages.
-        UserError: botocore is not installed.
     """
-    decoder = _Decoder()
-    events: deque[Event] = deque()
-    async for chunk in chunks:
-        problem = decoder.take(chunk, events)
-        del chunk  # it may echo a secret, and frames are shown with errors
-        while events:
-            yield events.popleft()
-        if problem is not None:
-            raise UnexpectedModelBehavior(f"the event stream is damaged: {problem}")
 
-
-class _Decoder:
     def __init__(self) -> None:
+        """Load what decodes.
+
+        Raises:
+            UserError: botocore is not installed.
+        """
         try:
             library: Any = import_module("botocore.eventstream")  # Any: the library has no annotations
         except ModuleNotFoundError:
             raise UserError("streams of 'bedrock' need botocore: install 'agentgraph[bedrock]'") from None
         self._buffer = library.EventStreamBuffer()
-        self._damage: tuple[type[Exception], ...] = (library.ParserError, KeyError, ValueError, struct.error)
+        self._errors: tuple[type[Exception], ...] = (library.ParserError, KeyError, ValueError, struct.error)
+        self.damage: str | None = None
+        """What is wrong with the bytes; None if nothing."""
 
-    def take(self, chunk: bytes, events: deque[Event]) -> str | None:
-        """Add the events that these bytes complete; what is wrong with the bytes, None if nothing."""
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The messages whose last bytes these are, up to one that is damaged."""
+        events: list[Event] = []
         self._buffer.add_data(chunk)
         try:
-            for message in self._buffer:
-                events.append(_event(message.headers, message.payload.decode()))
-        except self._damage as error:
-            return type(error).__name__
-        return None
+            # Where it raises, those before are there.
+            events.extend(_event(message.headers, message.payload.decode()) for message in self._buffer)
+        except self._errors as error:
+            self.damage = f"a damaged event stream ({type(error).__name__})"
+        return events
 
 
 def _event(headers: dict[str, Any], payload: str) -> Event:  # Any: what headers hold depends on their type
@@ -80,4 +71,4 @@ def _exception(kind: object, body: str) -> Event:
     return Event("exception", f'{{"exception":{{"type":{json.dumps(str(kind))},"body":{body}}}}}')
 
 
-FRAMES = Framing("application/vnd.amazon.eventstream", decode_frames, is_text=False)
+FRAMES = Framing("application/vnd.amazon.eventstream", FrameDecoder)

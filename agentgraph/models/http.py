@@ -11,13 +11,14 @@ The one place where models touch HTTP. Three rules hold for all that leaves it:
 
 from __future__ import annotations
 
-import codecs
 import json
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TypeVar
 
 import anyio
@@ -112,71 +113,61 @@ class EventStream(AsyncIterator[Event]):
 
     def __init__(self, call: Call, response: httpx.Response, framing: Framing) -> None:
         self._call, self._response = call, response
-        self._bytes = response.aiter_bytes()
-        self._first = b""
+        plain = not ("content-encoding" in response.headers or response.is_stream_consumed)
+        self._bytes = response.aiter_raw() if plain else response.aiter_bytes()
+        self._decoder = framing.decoder()
+        self._ready: deque[Event] = deque()
         self._received = 0
-        self._state: str = "open"
+        self._ended = False
         self._failure: UnexpectedModelBehavior | None = None
-        # Events are decoded with replacement characters: what is no text has to be found before.
-        self._utf8 = codecs.getincrementaldecoder("utf-8")() if framing.is_text else None
-        self._source = self._chunks()
-        self._events = framing.decode(self._source)
 
     async def __anext__(self) -> Event:
-        try:
-            event = await self._events.__anext__()
-            data = self._call.redact(event.data)
-            return event if data is event.data else Event(event.name, data)
-        except StopAsyncIteration:
-            failure = self._failure
-        raise StopAsyncIteration if failure is None else failure
+        # A failure ends the bytes and is raised here: further down it would show what came last, and a secret with it.
+        while not self._ready:
+            if self._ended or self._failure is not None or not await self._receive():
+                await self._drain()
+                raise StopAsyncIteration if self._failure is None else self._failure
+        event = self._ready.popleft()
+        data = self._call.redact(event.data)
+        return event if data is event.data else Event(event.name, data)
 
     def finish(self) -> None:
         """Say that the protocol has ended: what still comes is read away, for a moment, and yields no events."""
-        self._state = "ended"
+        self._ended = True
+        self._ready.clear()
 
     async def prefetch(self) -> None:
         """Wait for the first bytes; up to then the request can be tried again."""
-        self._first = await anext(self._bytes, b"")
+        self._take(await anext(self._bytes, b""))
 
     async def close(self) -> None:
         """Close the connection unless it can be used again."""
-        self._state = "closed"
-        await close_response(self._response, self._events, self._source, self._bytes)
+        await close_response(self._response, self._bytes)
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        while self._state == "open":
-            chunk = await self._next()
-            if not chunk:
-                return
-            yield chunk
-        if self._state == "ended":
-            with anyio.move_on_after(DRAIN):
-                while await self._next():
-                    pass
-
-    async def _next(self) -> bytes:
-        # A failure ends the bytes and is raised by `__anext__`: on its way through those who decode, it would show what
-        # they hold, which may echo a secret.
+    async def _receive(self) -> bool:
+        """Take in what comes next; False if it is the end."""
         try:
-            chunk = self._first or await anext(self._bytes, b"")
+            chunk = await anext(self._bytes, b"")
         except httpx.HTTPError as error:
             self._failure = _unreachable(self._call, error)
-            return b""
-        self._first = b""
-        self._failure = self._problem(chunk)
-        return chunk if self._failure is None else b""
+            return False
+        self._take(chunk)
+        return bool(chunk)
 
-    def _problem(self, chunk: bytes) -> UnexpectedModelBehavior | None:
+    def _take(self, chunk: bytes) -> None:
         self._received += len(chunk)
         if self._received > MAX_BODY:
-            return _too_long(self._call)
-        try:
-            if self._utf8 is not None:
-                self._utf8.decode(chunk)
-        except UnicodeDecodeError:
-            return _no_text(self._call, chunk)
-        return None
+            self._failure = _too_long(self._call)
+            return
+        self._ready += self._decoder.feed(chunk)
+        if self._decoder.damage is not None:
+            self._failure = _damaged(self._call, self._decoder.damage, chunk)
+
+    async def _drain(self) -> None:
+        if self._ended:
+            with anyio.move_on_after(DRAIN):
+                while await self._receive():
+                    self._ready.clear()
 
 
 @asynccontextmanager
@@ -213,7 +204,7 @@ async def _send(call: Call) -> httpx.Response:
     client = call.provider.client
     request = client.build_request(
         "POST",
-        f"{call.provider.base_url}{call.path}",
+        _address(f"{call.provider.base_url}{call.path}"),
         content=_json(call),
         headers={"content-type": "application/json", "accept": "application/json", **call.headers},
         timeout=httpx.USE_CLIENT_DEFAULT if call.timeout is None else httpx.Timeout(call.timeout, pool=None),
@@ -227,6 +218,11 @@ async def _send(call: Call) -> httpx.Response:
     finally:
         await response.aclose()
     raise _FailingStatusError(response, text)
+
+
+@lru_cache
+def _address(url: str) -> httpx.URL:
+    return httpx.URL(url)  # to take it apart takes longer than anything else about a request
 
 
 async def _read(call: Call, response: httpx.Response) -> str:
@@ -257,7 +253,7 @@ def _decoded(call: Call, body: bytes) -> str | UnexpectedModelBehavior:
     try:
         return call.redact(body.decode())
     except UnicodeDecodeError:
-        return _no_text(call, body)
+        return _damaged(call, "not valid UTF-8", body)
 
 
 async def close_response(response: httpx.Response, *readers: AsyncIterator[object]) -> None:
@@ -382,9 +378,9 @@ def _too_long(call: Call) -> UnexpectedModelBehavior:
     return UnexpectedModelBehavior(f"{call} sent more than {MAX_BODY // 2**20} MiB; the answer was given up")
 
 
-def _no_text(call: Call, body: bytes) -> UnexpectedModelBehavior:
+def _damaged(call: Call, damage: str, body: bytes) -> UnexpectedModelBehavior:
     excerpt = _excerpt(call, body.decode(errors="replace"))
-    return UnexpectedModelBehavior(f"the answer of {call} is not valid UTF-8", excerpt)
+    return UnexpectedModelBehavior(f"the answer of {call} is {damage}", excerpt)
 
 
 def _excerpt(call: Call, text: str) -> str:

@@ -206,6 +206,8 @@ class ChatReply:
 
     def _text(self, content: str | list[_Block] | None) -> list[ModelResponseStreamEvent]:
         if not isinstance(content, list):
+            if self._tags.passed and content:
+                return self._builder.text(content)
             return self._sorted(self._tags.add(content)) if content else []
         events: list[ModelResponseStreamEvent] = []
         for block in content:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from itertools import product
 from typing import TypeAlias
 
@@ -17,7 +18,7 @@ from agentgraph.providers import Provider
 from agentgraph.usage import Usage
 from agentgraph.values import dataclass
 
-__all__ = ["cost_of", "price_problem"]
+__all__ = ["cost_of", "price_list", "price_problem"]
 
 IDS: Mapping[str, str] = {
     "bedrock": "aws",
@@ -49,7 +50,9 @@ class Place:
     provider: str | None = None
 
 
-def _price_list() -> Price | None:
+@cache
+def price_list() -> Price | None:
+    """Asks the list; None if it is not installed. Found out once: Python looks for a missing module anew each time."""
     try:
         from genai_prices import Usage as Tokens, calc_price
     except ImportError:
@@ -68,7 +71,7 @@ def _price_list() -> Price | None:
 
 def price_problem(provider: Provider, model_name: str) -> str | None:
     """Why there is no price for the replies of a model; None if there is one."""
-    if _price_list() is None:
+    if price_list() is None:
         return "prices are known with the extra `prices` alone: pip install 'agentgraph[prices]'"
     nothing = Usage(request_tokens=0, response_tokens=0)
     if cost_of(ModelResponse([], model_name), nothing, provider, model_name) is None:
@@ -85,7 +88,7 @@ def cost_of(reply: ModelResponse, usage: Usage, provider: Provider, asked: str) 
         provider: looked for by its address, then by its name: behind a gateway, prices are those of the service.
         asked: the model's name as it was asked for, should the list not have the service's own.
     """
-    price = _price_list()
+    price = price_list()
     if price is None or (usage.request_tokens is None and usage.response_tokens is None):
         return None
     parts = {name: count for name, count in (usage.details or {}).items() if name in PARTS}

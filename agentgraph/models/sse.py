@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
-from typing import NamedTuple
+from codecs import utf_8_decode
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from agentgraph.values import dataclass
 
-__all__ = ["SSE", "Event", "Framing", "decode_events"]
+__all__ = ["SSE", "Decoder", "Event", "EventDecoder", "Framing"]
 
 
 class Event(NamedTuple):
@@ -19,14 +19,44 @@ class Event(NamedTuple):
     data: str
 
 
+class Decoder(Protocol):
+    """Puts the bytes of one stream together to events. One that the end cuts off is none."""
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the bytes, behind the events before it; None if nothing. Then nothing more is fed."""
+        ...
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events whose last bytes these are."""
+        ...
+
+
 @dataclass(frozen=True)
 class Framing:
     """How a service cuts a stream into events."""
 
     media_type: str
-    decode: Callable[[AsyncIterable[bytes]], AsyncGenerator[Event]]
-    is_text: bool = True
-    """Whether the bytes are text themselves, and not only what they hold."""
+    decoder: Callable[[], Decoder]
+
+
+class _Text:
+    """Makes text of bytes, without the mark that it may begin with."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+        """What there is of a character that has no end yet."""
+        self._at_start = True
+
+    def take(self, chunk: bytes) -> str:
+        """The text that these bytes complete; `UnicodeDecodeError` if they are no UTF-8."""
+        chunk = self._begun + chunk if self._begun else chunk
+        text, size = utf_8_decode(chunk, "strict", False)
+        self._begun = chunk[size:]
+        if self._at_start and text:
+            self._at_start = False
+            return text.removeprefix("\ufeff")
+        return text
 
 
 class _Lines:
@@ -41,12 +71,14 @@ class _Lines:
         """The lines that end in this text."""
         if "\r" in text or self._after_cr:
             text = self._with_plain_ends(text)
-        first, *others = text.split("\n")
-        self._begun.append(first)
-        if not others:
-            return []
-        lines = ["".join(self._begun), *others]
-        self._begun = [lines.pop()]
+        lines = text.split("\n")
+        rest = lines.pop()
+        if not lines:
+            self._begun.append(rest)
+            return lines
+        if self._begun:
+            lines[0] = "".join([*self._begun, lines[0]])
+        self._begun = [rest] if rest else []
         return lines
 
     def _with_plain_ends(self, text: str) -> str:
@@ -55,35 +87,39 @@ class _Lines:
         return (text.removeprefix("\n") if after_cr else text).replace("\r\n", "\n").replace("\r", "\n")
 
 
-class _Events:
-    """Puts lines together to events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+class EventDecoder:
+    """Decodes server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
     def __init__(self) -> None:
+        self._text, self._lines = _Text(), _Lines()
         self._name, self._data = "", list[str]()
+        self.damage: str | None = None
+        """What is wrong with the bytes; None if nothing."""
 
-    def take(self, line: str) -> Event | None:
-        """The event that this line ends, if it ends one that has data."""
-        if not line:
-            data, name = "\n".join(self._data), self._name or "message"
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events with data whose last bytes these are; none if some of the bytes are no text."""
+        try:
+            lines = self._lines.take(self._text.take(chunk))
+        except UnicodeDecodeError:
+            self.damage = "not valid UTF-8"
+            return []
+        events: list[Event] = []
+        for line in lines:
+            if line:
+                self._add(line)
+                continue
+            data = self._data[0] if len(self._data) == 1 else "\n".join(self._data)
+            if data:
+                events.append(Event(self._name or "message", data))
             self._name, self._data = "", []
-            return Event(name, data) if data else None
+        return events
+
+    def _add(self, line: str) -> None:
         field, _, value = line.partition(":")
         if field == "data":
             self._data.append(value.removeprefix(" "))
         elif field == "event":
             self._name = value.removeprefix(" ")
-        return None
 
 
-async def decode_events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[Event]:
-    """The events with data, as their last bytes come; one that the end cuts off is dropped, as the standard says."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-    lines, events = _Lines(), _Events()
-    async for chunk in chunks:
-        for line in lines.take(decoder.decode(chunk)):
-            event = events.take(line)
-            if event is not None:
-                yield event
-
-
-SSE = Framing("text/event-stream", decode_events)
+SSE = Framing("text/event-stream", EventDecoder)

@@ -19,6 +19,11 @@ class ThinkTags:
         self._held = ""
         """The beginning of what may be a tag."""
 
+    @property
+    def passed(self) -> bool:
+        """Whether all that still comes is text."""
+        return self._state == "text"
+
     def add(self, delta: str) -> list[tuple[Kind, str]]:
         """What is known of the text so far to be thinking or text, in order."""
         if self._state == "text":

@@ -133,7 +133,7 @@ def recorded(codec: Codec) -> list[Answer]:
 def _answer(record: JSON, codec: Codec) -> Answer:
     if not record["stream"]:
         return body_of(record)
-    return [event.data for event in driven(events_of(bytes_of(record), framing=codec.framing))]
+    return [event.data for event in events_of(bytes_of(record), framing=codec.framing)]
 
 
 def driven(work: Coroutine[Any, None, list[Event]]) -> list[Event]:  # Any: nothing is sent in

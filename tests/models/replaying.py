@@ -80,9 +80,8 @@ async def check(chosen: list[JSON], make: MakeModel, argued: Mapping[str, set[st
     }
 
 
-async def events_of(*chunks: bytes, framing: Framing = SSE) -> list[Event]:
-    async def source() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
-
-    return [event async for event in framing.decode(source())]
+def events_of(*chunks: bytes, framing: Framing = SSE) -> list[Event]:
+    decoder = framing.decoder()
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
+    assert decoder.damage is None
+    return events

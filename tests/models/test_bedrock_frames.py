@@ -2,54 +2,47 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 
 import pytest
 
-from agentgraph.exceptions import UnexpectedModelBehavior, UserError
-from agentgraph.models.bedrock_frames import decode_frames
+from agentgraph.exceptions import UserError
+from agentgraph.models.bedrock_frames import FRAMES
 from agentgraph.models.sse import Event
 from tests.models.bedrock_service import event_frame, exception_frame, frame
-
-pytestmark = pytest.mark.anyio
-
-
-async def events_of(*chunks: bytes) -> list[Event]:
-    async def source() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
-
-    return [event async for event in decode_frames(source())]
+from tests.models.replaying import events_of as framed
 
 
-async def test_a_message_becomes_the_object_that_the_api_describes() -> None:
+def events_of(*chunks: bytes) -> list[Event]:
+    return framed(*chunks, framing=FRAMES)
+
+
+def test_a_message_becomes_the_object_that_the_api_describes() -> None:
     body = event_frame({"messageStop": {"stopReason": "end_turn"}})
-    [event] = await events_of(body)
+    [event] = events_of(body)
     assert (event.name, json.loads(event.data)) == ("messageStop", {"messageStop": {"stopReason": "end_turn"}})
 
 
-async def test_a_message_may_be_empty() -> None:
-    [event] = await events_of(frame(b"", event_type="ping", message_type="event"))
+def test_a_message_may_be_empty() -> None:
+    [event] = events_of(frame(b"", event_type="ping", message_type="event"))
     assert event.data == '{"ping":null}'
 
 
-async def test_messages_may_be_cut_anywhere() -> None:
+def test_messages_may_be_cut_anywhere() -> None:
     body = b"".join(event_frame({"contentBlockDelta": {"n": n}}) for n in range(3))
-    whole = await events_of(body)
+    whole = events_of(body)
     assert len(whole) == 3
     for cut in range(1, len(body)):
-        assert await events_of(body[:cut], body[cut:]) == whole
+        assert events_of(body[:cut], body[cut:]) == whole
 
 
-async def test_a_message_that_the_end_cuts_off_is_dropped() -> None:
-    assert await events_of(event_frame({"messageStop": {}})[:-1]) == []
+def test_a_message_that_the_end_cuts_off_is_dropped() -> None:
+    assert events_of(event_frame({"messageStop": {}})[:-1]) == []
 
 
-async def test_exceptions_and_errors_are_told_apart_from_events() -> None:
+def test_exceptions_and_errors_are_told_apart_from_events() -> None:
     thrown = exception_frame("throttlingException", "slow down")
     failed = frame(b"", error_code="InternalFailure", error_message="gone", message_type="error")
-    events = [json.loads(event.data) for event in await events_of(thrown, failed)]
+    events = [json.loads(event.data) for event in events_of(thrown, failed)]
     assert events == [
         {"exception": {"type": "throttlingException", "body": {"message": "slow down"}}},
         {"exception": {"type": "InternalFailure", "body": "gone"}},
@@ -65,18 +58,15 @@ async def test_exceptions_and_errors_are_told_apart_from_events() -> None:
         b"data: {}\n\ndata: {}\n\n",
     ],
 )
-async def test_what_is_no_message_is_an_error_after_the_events_before(damaged: bytes) -> None:
-    async def source() -> AsyncGenerator[bytes]:
-        yield event_frame({"messageStart": {}}) + damaged
-
-    async with aclosing(source()) as chunks:
-        events = decode_frames(chunks)
-        assert (await anext(events)).name == "messageStart"
-        with pytest.raises(UnexpectedModelBehavior, match="event stream is damaged"):
-            await anext(events)
+def test_what_is_no_message_is_damage_after_the_events_before(damaged: bytes) -> None:
+    decoder = FRAMES.decoder()
+    [event] = decoder.feed(event_frame({"messageStart": {}}) + damaged)
+    assert event.name == "messageStart"
+    assert decoder.damage is not None
+    assert "damaged event stream" in decoder.damage
 
 
-async def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "botocore.eventstream", None)
     with pytest.raises(UserError, match=r"agentgraph\[bedrock\]"):
-        await events_of(b"x")
+        events_of(b"x")

@@ -10,7 +10,6 @@ from hypothesis import given, settings, strategies as st
 
 from agentgraph.models.bedrock_frames import FRAMES
 from agentgraph.models.sse import SSE, Event
-from tests.models.codecs import driven
 from tests.models.recordings import records
 from tests.models.replaying import bytes_of, events_of
 
@@ -27,7 +26,7 @@ def streams(name: str) -> tuple[bytes, ...]:
 
 
 def events(name: str, *chunks: bytes) -> list[Event]:
-    return driven(events_of(*chunks, framing=FRAMES if name == "bedrock" else SSE))
+    return events_of(*chunks, framing=FRAMES if name == "bedrock" else SSE)
 
 
 def test_every_file_with_streams_is_here() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,7 +20,7 @@ from agentgraph.models.fallback import FallbackModel
 from agentgraph.models.function import FunctionModel
 from agentgraph.models.gemini import GeminiModel
 from agentgraph.models.openai import OpenAIModel
-from agentgraph.models.prices import cost_of
+from agentgraph.models.prices import cost_of, price_list
 from agentgraph.models.test import TestModel
 from agentgraph.models.wrapper import WrapperModel
 from agentgraph.providers import Provider
@@ -150,10 +151,18 @@ async def test_a_cost_limit_needs_a_price() -> None:
         await Agent(Mute()).run("Hello", usage_limits=LIMITS)
 
 
-async def test_without_the_price_list_a_cost_limit_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, server: LocalServer, model: OpenAIModel
-) -> None:
+@pytest.fixture
+def no_price_list(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     monkeypatch.setitem(sys.modules, "genai_prices", None)
+    price_list.cache_clear()
+    yield
+    price_list.cache_clear()
+
+
+@pytest.mark.usefixtures("no_price_list")
+async def test_without_the_price_list_a_cost_limit_says_what_to_install(
+    server: LocalServer, model: OpenAIModel
+) -> None:
     server.script(chat_reply())
     with pytest.raises(UserError, match=MISSING):
         await Agent(model).run("Hello", usage_limits=LIMITS)

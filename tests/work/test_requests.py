@@ -35,7 +35,7 @@ async def streaming(events: int) -> Calls:
 
 async def test_an_event_takes_a_few_functions() -> None:
     small, large = await streaming(100), await streaming(500)
-    assert (large.within() - small.within()) / 400 < 32
+    assert (large.within() - small.within()) / 400 < 26
 
 
 async def test_a_request_that_succeeds_pays_nothing_for_those_that_do_not() -> None:
