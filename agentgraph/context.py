@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Generic, Self, TypedDict, Unpack
 
 from typing_extensions import TypeVar
@@ -13,7 +13,6 @@ from agentgraph.graph import Store
 from agentgraph.messages import ModelMessage, UserContent
 from agentgraph.model import Model
 from agentgraph.usage import Usage, UsageLimits
-from agentgraph.values import dataclass
 
 __all__ = ["CallScope", "ContextChanges", "DepsT", "DepsT_co", "DepsT_contra", "RunContext"]
 

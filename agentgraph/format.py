@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, time
 from enum import Enum
 from numbers import Number
@@ -13,8 +13,6 @@ from uuid import UUID
 from xml.etree import ElementTree as ET
 
 from pydantic import BaseModel
-
-from agentgraph.values import dataclass
 
 __all__ = ["format_as_xml"]
 

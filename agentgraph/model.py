@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,7 +18,6 @@ from agentgraph.exceptions import UserError
 from agentgraph.messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 __all__ = ["Model", "ModelRequestParameters", "ResultFormat", "StreamedResponse", "ToolDefinition"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
 from operator import not_
 from typing import Annotated
@@ -10,7 +10,6 @@ from typing import Annotated
 from pydantic import Field
 
 from agentgraph.exceptions import UsageLimitExceeded
-from agentgraph.values import dataclass
 
 __all__ = ["Usage", "UsageLimits"]
 

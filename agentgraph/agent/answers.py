@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -14,7 +14,6 @@ from agentgraph.exceptions import RunWaiting, UserError
 from agentgraph.graph import Question, RunRecord, Store, open_questions
 from agentgraph.messages import ToolCallPart
 from agentgraph.tools import Tool
-from agentgraph.values import dataclass
 
 __all__ = [
     "Reason",

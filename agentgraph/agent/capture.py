@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from agentgraph.messages import ModelMessage
-from agentgraph.values import dataclass
 
 __all__ = ["Capture", "capture_run_messages", "claim_capture"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar
@@ -15,7 +16,6 @@ from agentgraph.model import Model
 from agentgraph.result import ResultSchema, ResultValidator
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage, UsageLimits
-from agentgraph.values import dataclass
 
 from .prompts import SystemPrompts
 from .state import AgentState

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
 from agentgraph.messages import ModelResponse, TextPart, ToolCallPart
-from agentgraph.values import dataclass
 
 __all__ = ["Call", "CallKind", "Decision", "HandleCalls", "NothingSaid", "TakeText", "decide"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agentgraph.exceptions import ApprovalRequired, CallDeferred, RunWaiting
@@ -15,7 +16,6 @@ from agentgraph.messages import ModelMessage, ModelResponse, RetryPromptPart, To
 from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 from .config import AgentContext
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, TypeAlias, TypeVar
 
@@ -18,7 +19,6 @@ from agentgraph.messages import (
     TextPart,
     ToolReturnPart,
 )
-from agentgraph.values import dataclass
 
 from .nodes import HandleResponseNode, ModelRequestNode
 from .outcomes import outcomes

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 from agentgraph.exceptions import UnexpectedModelBehavior
 from agentgraph.messages import ModelRequest, ModelRequestPart, ModelResponse, RetryPromptPart, ToolReturnPart
 from agentgraph.result import Accepted, Rejected, validate
 from agentgraph.tools import unknown_tool
-from agentgraph.values import dataclass
 
 from .calls import Tell, run_calls
 from .config import AgentContext, run_context

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from typing_extensions import TypeVar
@@ -26,7 +26,6 @@ from agentgraph.messages import (
     UserContent,
     UserPromptPart,
 )
-from agentgraph.values import dataclass
 
 from .calls import Tell
 from .config import AgentContext, RunConfig, run_context

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import singledispatch
 from importlib import import_module
 
 from agentgraph.exceptions import UserError
 from agentgraph.graph import Observer
 from agentgraph.model import Model
-from agentgraph.values import dataclass
 
 __all__ = ["Observable", "Observed", "observed_by", "observers_for", "observers_of"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
@@ -13,7 +14,6 @@ from pydantic import Field, TypeAdapter
 from agentgraph.messages import RetryPromptPart, ToolReturnPart
 from agentgraph.tools import Tool
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 from .decide import Call
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentgraph.calling import Settled, SystemPromptFunc, settle, takes_context
 from agentgraph.context import RunContext
 from agentgraph.messages import ModelMessage, ModelRequest, SystemPromptPart
-from agentgraph.values import dataclass
 
 __all__ = ["PromptFunction", "SystemPrompts"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Generic
 
@@ -13,7 +13,6 @@ from typing_extensions import TypeVar
 from agentgraph.exceptions import UserError
 from agentgraph.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelRequestPart, ToolReturnPart
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 from .handling import RESULT_TAKEN
 from .state import AgentState, FinalResult

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Generic
 
@@ -10,7 +11,6 @@ from typing_extensions import TypedDict, TypeVar
 
 from agentgraph.settings import ModelSettings
 from agentgraph.tools import Tool
-from agentgraph.values import dataclass
 
 from .config import EndStrategy
 from .options import StoreLike

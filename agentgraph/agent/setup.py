@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Generic, Protocol
 
@@ -33,7 +33,6 @@ from agentgraph.result import ResultSchema, ResultValidator
 from agentgraph.settings import ModelSettings, merge_model_settings
 from agentgraph.stores import MemoryStore, open_store
 from agentgraph.usage import Usage, UsageLimits
-from agentgraph.values import dataclass
 
 from .absent import AbsentModel
 from .answers import hand_in

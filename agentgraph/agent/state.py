@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated, Generic
 
 from typing_extensions import TypeVar
@@ -11,7 +11,6 @@ from typing_extensions import TypeVar
 from agentgraph.graph import Appended
 from agentgraph.messages import ModelMessage
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 __all__ = ["AgentState", "FinalResult", "counters"]
 

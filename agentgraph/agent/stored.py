@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -14,7 +14,6 @@ from agentgraph.graph import Problem, RunRecord
 from agentgraph.model import Model
 from agentgraph.settings import ModelSettings, merge_model_settings
 from agentgraph.usage import UsageLimits
-from agentgraph.values import dataclass
 
 from .config import EndStrategy
 from .options import RunOptions

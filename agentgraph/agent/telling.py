@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Generic
 
 import anyio
@@ -12,7 +13,6 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from typing_extensions import TypeVar
 
 from agentgraph.concurrency import lone_error
-from agentgraph.values import dataclass
 
 __all__ = ["Telling", "told"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +14,6 @@ from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse
 from agentgraph.model import ModelRequestParameters
 from agentgraph.tools import prepare
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 from .answers import tell_requests
 from .config import AgentContext, RunConfig, run_context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, Generic, overload
@@ -12,7 +13,6 @@ from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.concurrency import in_thread
 from agentgraph.context import RunContext
-from agentgraph.values import dataclass
 
 from .signatures import takes_context
 

@@ -6,12 +6,12 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 from agentgraph.context import RunContext
-from agentgraph.values import dataclass
 
 __all__ = [
     "Unresolved",

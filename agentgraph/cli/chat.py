@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -17,7 +17,6 @@ from agentgraph.agent import Agent
 from agentgraph.exceptions import AgentRunError
 from agentgraph.messages import ModelMessage
 from agentgraph.portal import run_sync
-from agentgraph.values import dataclass
 
 from .errors import FailedError
 from .printing import console, text

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
-
-from agentgraph.values import dataclass
 
 from .printing import one_line, text
 from .walk import CallBegan, CallEnded, NodeBegan, RunFinished, TextCame, WalkEvent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,7 +16,6 @@ from rich.table import Table
 from agentgraph.agent import AgentState, agent_graph
 from agentgraph.exceptions import DecodeError, RunNotResumable
 from agentgraph.graph import JournalRecord, RunRecord, StepRecord, lineage
-from agentgraph.values import dataclass
 
 from .following import follow_run
 from .printing import age, console, one_line, size, text

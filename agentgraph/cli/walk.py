@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -22,7 +23,6 @@ from agentgraph.messages import (
     TextPart,
     TextPartDelta,
 )
-from agentgraph.values import dataclass
 
 __all__ = ["CallBegan", "CallEnded", "NodeBegan", "RunFinished", "TextCame", "WalkEvent", "walk", "walk_events"]
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import sqrt
-
-from agentgraph.values import dataclass
 
 from .chart import Chart, Kind, Link, Shape
 from .columns import placed

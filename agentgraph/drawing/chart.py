@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
-
-from agentgraph.values import dataclass
 
 __all__ = ["Chart", "Direction", "Kind", "Link", "Shape", "Tone"]
 

@@ -9,9 +9,8 @@ paper's classes, whose shifts were found wrong (https://arxiv.org/abs/2008.01252
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-
-from agentgraph.values import dataclass
 
 from .mesh import Mesh
 

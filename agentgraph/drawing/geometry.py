@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import assert_never
-
-from agentgraph.values import dataclass
 
 from .chart import Direction
 from .text import Size

@@ -7,10 +7,8 @@ label. So links never run through a shape, and labels have room of their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import pairwise
-
-from agentgraph.values import dataclass
 
 __all__ = ["Cell", "Mesh", "woven"]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
-
-from agentgraph.values import dataclass
+from dataclasses import dataclass
 
 __all__ = ["LABEL", "NAME", "NOTE", "ROW", "TITLE", "Font", "Size", "folded"]
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
 from pydantic_core import from_json, to_json
 
 from agentgraph.exceptions import NodeTimeout
-from agentgraph.values import dataclass
 
 from .context import GraphRunContext
 from .events import StepStarted

@@ -8,6 +8,7 @@ digest, so that no child is taken for one that was asked something else.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +16,6 @@ import anyio
 
 from agentgraph.clock import Clock
 from agentgraph.exceptions import GraphRuntimeError, RunBusy, RunExists, RunNotFound, RunNotResumable
-from agentgraph.values import dataclass
 
 from .events import Observer
 from .journal import Journal

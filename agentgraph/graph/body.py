@@ -19,14 +19,12 @@ JSON text holds no raw line break, so lines are safe to split at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
-
-from agentgraph.values import dataclass
 
 __all__ = ["FORMAT", "BodyWriter", "Fold", "Slot", "as_list", "input_slot", "item_slot", "lost_slot", "points_back"]
 

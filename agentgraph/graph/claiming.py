@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
 from pydantic_core import to_json
 
 from agentgraph.exceptions import RunNotResumable
-from agentgraph.values import dataclass
 
 from .codec import Codec, Restored
 from .ledger import Ledger, Node

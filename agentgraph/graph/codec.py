@@ -12,14 +12,13 @@ what the next commit has to write.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from agentgraph.exceptions import DecodeError
-from agentgraph.values import dataclass
 
 from .adapters import adapter_for
 from .appended import AppendedList

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import KW_ONLY, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Generic, overload
@@ -16,7 +16,6 @@ from typing_extensions import TypeVar
 
 from agentgraph.clock import Clock, SystemClock
 from agentgraph.exceptions import RunWaiting
-from agentgraph.values import dataclass
 
 from .adapters import adapter_for
 from .below import Place, RunsBelow, child_key

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from typing_extensions import get_original_bases
-
-from agentgraph.values import dataclass
 
 from .hints import hints_of
 from .node import AnyFork, BaseNode, Edge, End, Fork, Join

@@ -6,12 +6,12 @@ Both are made of the same ways from node to node, so that they cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
 from agentgraph.exceptions import UserError
-from agentgraph.values import dataclass
 
 from .checks import END
 from .definition import NodeDefinition

@@ -8,13 +8,13 @@ field of `int`, and not where the JSON is that of a value which was asked before
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from agentgraph.exceptions import StoreError
-from agentgraph.values import dataclass
 
 from .shapes import Shape
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from agentgraph.values import dataclass
+from dataclasses import dataclass
 
 from .lifecycle import Status
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Generic
 
 from typing_extensions import TypeVar
@@ -23,7 +24,6 @@ from agentgraph.exceptions import (
     RunWaiting,
     StoreError,
 )
-from agentgraph.values import dataclass
 
 from .branches import Branches
 from .codec import Restored

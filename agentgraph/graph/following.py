@@ -15,14 +15,13 @@ other pieces.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, Protocol, TypeAlias
 
 from pydantic_core import from_json, to_json
 from typing_extensions import TypeVar
 
 from agentgraph.exceptions import DecodeError, UserError
-from agentgraph.values import dataclass
 
 from .adapters import adapter_for
 from .body import Fold

@@ -9,11 +9,9 @@ that no fork leads to, nor one that the root branch gets to as well.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
-
-from agentgraph.values import dataclass
 
 from .definition import ForkEdge, NodeDefinition
 from .faults import Fault

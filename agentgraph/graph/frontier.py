@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from agentgraph.exceptions import GraphRuntimeError
-from agentgraph.values import dataclass
 
 from .node import AnyFork, BaseNode, BranchError, End, Join, is_fork
 from .store import ROOT

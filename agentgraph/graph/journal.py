@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from inspect import isawaitable, isroutine
@@ -23,7 +23,6 @@ from pydantic_core import from_json, to_json
 
 from agentgraph.concurrency import gather
 from agentgraph.exceptions import GraphRuntimeError, RunFenced, RunWaiting, StoreError
-from agentgraph.values import dataclass
 
 from .adapters import adapter_for
 from .questions import Question, all_of, stage

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, dataclass
 from inspect import cleandoc
 from typing import Any, ClassVar, Generic, Literal, Never, NoReturn, TypeAlias, final
 
 from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.exceptions import GraphRuntimeError, UserError
-from agentgraph.values import dataclass
 
 from .context import GraphRunContext
 from .rates import RateLimit

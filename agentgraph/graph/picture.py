@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentgraph.exceptions import UserError
-from agentgraph.values import dataclass
 
 if TYPE_CHECKING:
     from agentgraph.drawing import Chart

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from agentgraph.values import dataclass
 
 from .faults import Fault
 from .node import BaseNode

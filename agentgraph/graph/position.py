@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Self
 
 from agentgraph.exceptions import UserError
-from agentgraph.values import dataclass
 
 from .lifecycle import Status
 from .store import OPENING

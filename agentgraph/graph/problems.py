@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentgraph.exceptions import DecodeError, RunNotResumable
-from agentgraph.values import dataclass
 
 __all__ = ["Problem", "problems_in"]
 

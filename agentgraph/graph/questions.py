@@ -11,14 +11,13 @@ A run that waits for another one lists that one's questions in its own journal. 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from agentgraph.exceptions import RunWaiting, UserError
-from agentgraph.values import dataclass
 
 from .lifecycle import Status
 from .store import Commit, JournalKind, JournalRecord, RunReader, RunRecord

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import field
+from dataclasses import dataclass, field
 from threading import Lock
 
 from agentgraph.clock import Clock, SystemClock
 from agentgraph.exceptions import UserError
-from agentgraph.values import dataclass
 
 from .slots import Slots
 

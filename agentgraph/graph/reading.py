@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from agentgraph.exceptions import DecodeError, RunNotResumable
-from agentgraph.values import dataclass
 
 from .appended import AppendedList
 from .body import Fold, as_list

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +12,6 @@ from pydantic_core import to_json
 
 from agentgraph.concurrency import shielded
 from agentgraph.exceptions import RunFenced, StoreError
-from agentgraph.values import dataclass
 
 from .checks import FORK
 from .codec import EDIT, Codec, Restored

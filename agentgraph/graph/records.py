@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
 from typing_extensions import dataclass_transform
 
 from agentgraph.exceptions import StoreError
-from agentgraph.values import dataclass
 
 from .lifecycle import Event, Status
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from agentgraph.exceptions import GraphRuntimeError, RunError, StoreError, UserError
-from agentgraph.values import dataclass
 
 __all__ = ["RetryPolicy"]
 

@@ -12,14 +12,13 @@ is committed, so that leaving the block at any point, or losing the process, los
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self
 
 from typing_extensions import TypeVar
 
 from agentgraph.exceptions import RunPaused
-from agentgraph.values import dataclass
 
 from .breakpoints import heed_breakpoint
 from .context import GraphRunContext

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import KW_ONLY, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -17,7 +17,6 @@ from typing_extensions import TypeVar
 from agentgraph.clock import Clock, SystemClock
 from agentgraph.concurrency import called_in_loop
 from agentgraph.exceptions import RunNotResumable
-from agentgraph.values import dataclass
 
 from .attempts import retries
 from .below import Place, check_asked, find_child, once_free

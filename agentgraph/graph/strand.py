@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 from typing_extensions import TypeIs, TypeVar
 
 from agentgraph.clock import unix_time
 from agentgraph.exceptions import GraphRuntimeError
-from agentgraph.values import dataclass
 
 from .appended import AppendedList
 from .attempts import Attempts, retries

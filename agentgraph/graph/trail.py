@@ -9,13 +9,12 @@ the first of the others, and in the place of the rest stands how many they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pydantic_core import from_json
 
 from agentgraph.drawing import Chart, Direction, Kind, Link, Shape, Tone
-from agentgraph.values import dataclass
 
 from .checks import END, FAILED, FORK, JOIN
 from .codec import EDIT

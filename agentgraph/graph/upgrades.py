@@ -16,12 +16,10 @@ process executes by the old code would break).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import from_json, to_json
-
-from agentgraph.values import dataclass
 
 from .body import as_list
 

@@ -16,13 +16,12 @@ length. To copy a part at every delta, as `apply` does, is quadratic and is left
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeAlias, assert_never
 
 from pydantic import Field
 
 from agentgraph.exceptions import UnexpectedModelBehavior
-from agentgraph.values import dataclass
 
 from .parts import (
     ModelResponsePart,

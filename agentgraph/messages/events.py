@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 from uuid import uuid4
 
 from pydantic import Field
-
-from agentgraph.values import dataclass
 
 from .deltas import PartDeltaEvent, PartStartEvent
 from .parts import RetryPromptPart, ToolCallPart, ToolReturnPart

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
-
-from agentgraph.values import dataclass
 
 __all__ = [
     "AudioFormat",

@@ -8,7 +8,7 @@ values and never changes one. Their constructors validate nothing: what comes in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from operator import is_
@@ -18,7 +18,6 @@ from pydantic import Field, PlainSerializer
 from pydantic_core import ErrorDetails, from_json, to_json, to_jsonable_python
 
 from agentgraph.exceptions import UnexpectedModelBehavior
-from agentgraph.values import dataclass
 
 from .media import UserContent
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -20,7 +20,6 @@ from agentgraph.messages import (
     ThinkingPart,
 )
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 from .anthropic_events import (
     Begin,

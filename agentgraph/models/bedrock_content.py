@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import count
 from typing import assert_never
 
 from agentgraph.exceptions import UserError
 from agentgraph.messages import AudioUrl, BinaryContent, DocumentUrl, ImageUrl, MediaUrl, UserContent, VideoUrl
-from agentgraph.values import dataclass
 
 from .media import ending_type
 from .wire import JSON

@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
 from agentgraph.exceptions import ModelHTTPError, UnexpectedModelBehavior
 from agentgraph.messages import FinishReason, ModelResponse, ModelResponseStreamEvent, ThinkingPart
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 from .bedrock_events import Block, Call, Cited, End, Event, ExceptionEvent, Metadata, Reasoning, Whole
 from .claude import Redacted

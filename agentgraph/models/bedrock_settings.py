@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from agentgraph.settings import ModelSettings
-from agentgraph.values import dataclass
 
 from .claude import claude_profile, refused_sampling, thinking_fields
 from .effort import effort_of

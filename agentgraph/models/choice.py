@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from agentgraph.exceptions import UserError
 from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.settings import ModelSettings
-from agentgraph.values import dataclass
 
 __all__ = ["ToolChoice", "tool_choice"]
 

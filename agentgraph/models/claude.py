@@ -8,10 +8,10 @@ overview, and of what is new in each model.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 from agentgraph.messages import ModelResponse
-from agentgraph.values import dataclass
 
 from .budget import budget_of
 from .effort import effort_of

@@ -19,7 +19,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias, assert_never
 
@@ -43,7 +43,6 @@ from agentgraph.messages import (
 )
 from agentgraph.providers.clients import download_client
 from agentgraph.settings import DownloadSettings, ModelSettings
-from agentgraph.values import dataclass
 
 from .addresses import as_literal, is_public
 from .http import close_response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from agentgraph.exceptions import FallbackExceptionGroup, ModelHTTPError
@@ -11,7 +12,6 @@ from agentgraph.messages import ModelMessage, ModelResponse, ModelResponseStream
 from agentgraph.model import Model, ModelRequestParameters, StreamedResponse
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 from .infer import infer_model
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from inspect import isawaitable
 from typing import TypeAlias
@@ -16,7 +16,6 @@ from agentgraph.messages.parts import now_utc
 from agentgraph.model import Model, ModelRequestParameters, ResultFormat, StreamedResponse, ToolDefinition
 from agentgraph.settings import ModelSettings
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 from .guess import guess_usage
 from .replay import ReplayedResponse

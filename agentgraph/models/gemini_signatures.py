@@ -8,7 +8,7 @@ hands out parts that carry their signature.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from agentgraph.messages import (
@@ -21,7 +21,6 @@ from agentgraph.messages import (
     ThinkingPart,
     ToolCallPart,
 )
-from agentgraph.values import dataclass
 
 from .origin import made_by
 from .wire import JSON

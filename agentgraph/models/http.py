@@ -15,7 +15,7 @@ import json
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -36,7 +36,6 @@ from tenacity import (
 from agentgraph.exceptions import AgentRunError, ModelHTTPError, UnexpectedModelBehavior, UserError
 from agentgraph.providers import Provider, RetrySettings
 from agentgraph.providers.clients import cached_async_http_client
-from agentgraph.values import dataclass
 
 from .sse import SSE, Event, Framing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import assert_never, cast
 
 from agentgraph.exceptions import UserError
@@ -27,7 +28,6 @@ from agentgraph.messages import (
 from agentgraph.model import ModelRequestParameters, ToolDefinition
 from agentgraph.providers.services import ChatProfile, SystemRole
 from agentgraph.settings import ModelSettings
-from agentgraph.values import dataclass
 
 from .choice import tool_choice
 from .extra import with_extra_body

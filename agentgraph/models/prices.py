@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -16,7 +17,6 @@ from typing import TypeAlias
 from agentgraph.messages import ModelResponse
 from agentgraph.providers import Provider
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 __all__ = ["cost_of", "price_list", "price_problem"]
 

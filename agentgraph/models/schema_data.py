@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 from pydantic_core import to_json
 
 from agentgraph.exceptions import UserError
-from agentgraph.values import dataclass
 
 from .schema_refs import AnySchema, Json, References, Schema
 from .schema_values import integer, number, text

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from codecs import utf_8_decode
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
-
-from agentgraph.values import dataclass
 
 __all__ = ["SSE", "Decoder", "Event", "EventDecoder", "Framing"]
 

@@ -12,7 +12,7 @@ import logging
 import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -22,8 +22,6 @@ from anyio import NoEventLoopError
 from anyio.lowlevel import RunVar
 from httpx import AsyncClient
 from pydantic import SecretStr
-
-from agentgraph.values import dataclass
 
 __all__ = ["AsyncClient", "HeaderAuth", "cached_async_http_client", "download_client"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Generator, Mapping, MutableMapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +17,6 @@ import anyio.to_thread
 import httpx
 
 from agentgraph.exceptions import UserError
-from agentgraph.values import dataclass
 
 __all__ = ["Credentials", "GoogleAuth", "find_credentials"]
 

@@ -8,6 +8,7 @@ takes them out of whatever the service sends back.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,7 +16,6 @@ import anyio
 from pydantic import SecretStr
 
 from agentgraph.exceptions import UserError
-from agentgraph.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -6,9 +6,8 @@ To add one, add an entry to `SERVICES`; it can then be named as `provider='…'`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
-
-from agentgraph.values import dataclass
 
 __all__ = ["SERVICES", "ChatProfile", "Effort", "Service", "SystemRole"]
 

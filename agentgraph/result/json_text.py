@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Required, Union
 
@@ -20,7 +21,6 @@ from typing_extensions import TypeVar
 from agentgraph.calling import SchemaError, describe, typed_dict
 from agentgraph.exceptions import UserError
 from agentgraph.model import ResultFormat
-from agentgraph.values import dataclass
 
 from .members import free_name, members, type_name
 from .modes import NativeResult, PromptedResult

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Generic, TypeAlias
 
 from typing_extensions import TypeVar
-
-from agentgraph.values import dataclass
 
 __all__ = ["NativeResult", "PromptedResult", "ResultType", "data_type"]
 

@@ -11,13 +11,13 @@ A part is taken for ended when a further one has begun: until then it is the las
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic
 
 from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from agentgraph.exceptions import ModelRetry
-from agentgraph.values import dataclass
 
 from .partial_frames import Frame, Scan
 from .partial_slots import IrregularError

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
-
-from agentgraph.values import dataclass
 
 from .partial_slots import IrregularError, Key, Piece, Slot
 from .partial_types import Plan, Plans

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias, assert_never
 
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
-
-from agentgraph.values import dataclass
 
 __all__ = ["IrregularError", "Key", "Piece", "Slot", "Where", "validator"]
 

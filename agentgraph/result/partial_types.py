@@ -14,12 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 
 from pydantic_core import SchemaError, SchemaValidator, from_json
-
-from agentgraph.values import dataclass
 
 from .partial_slots import Piece, Slot, Where, validator
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, Required
 
@@ -13,7 +14,6 @@ from agentgraph.calling import SchemaError, call_json, describe, refusal, typed_
 from agentgraph.exceptions import ModelRetry, UserError
 from agentgraph.messages import ToolCallPart
 from agentgraph.model import ResultFormat, ToolDefinition
-from agentgraph.values import dataclass
 
 from .json_text import WRAP_KEY, JsonForm, json_form
 from .members import members, tool_names, type_name

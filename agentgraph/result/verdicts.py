@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Generic
 
 from typing_extensions import TypeVar
 
 from agentgraph.messages import RetryPromptPart
-from agentgraph.values import dataclass
 
 __all__ = ["Accepted", "Rejected"]
 

@@ -8,14 +8,13 @@ that is old altogether goes in one go.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agentgraph.clock import Clock, SystemClock
 from agentgraph.exceptions import RunBusy, RunNotFound, UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import RunFilter, RunReader, RunRecord, Store
-from agentgraph.values import dataclass
 
 __all__ = ["Keep", "Kept", "Pruned", "prune"]
 

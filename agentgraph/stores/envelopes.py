@@ -7,12 +7,12 @@ them once (`blobs.py`).
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 
 from pydantic_core import to_json
 
 from agentgraph.exceptions import StoreError
 from agentgraph.graph.store import EventRecord, JournalKind, JournalRecord
-from agentgraph.values import dataclass
 
 from .blobs import cut, digests_of, join
 from .ciphers import Cipher

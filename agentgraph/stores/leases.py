@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from agentgraph.graph.store import Alarm, RunRecord, Signal
-from agentgraph.values import dataclass
 
 from .claims import IsDead
 from .owner import is_dead

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Self, TypeVar
 
@@ -28,7 +28,6 @@ from agentgraph.graph.store import (
     StepRecord,
     StoredRun,
 )
-from agentgraph.values import dataclass
 
 from .blobs import Stored, whole
 from .memory_blobs import MemoryBlobs

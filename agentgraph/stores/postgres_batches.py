@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 from agentgraph.exceptions import RunExists, RunFenced
@@ -18,7 +19,6 @@ from agentgraph.graph.store import (
     Settlement,
     StoredRun,
 )
-from agentgraph.values import dataclass
 
 from .claims import committed, settled
 from .group_commit import Item

@@ -8,11 +8,10 @@ no two writers wait for each other. Only those that are not there yet are sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import LiteralString, Self
 
 from psycopg import sql
-
-from agentgraph.values import dataclass
 
 from .blobs import Blobs
 from .postgres_schema import Connection

@@ -6,6 +6,7 @@ Each is a transaction that holds the run's row; the steps of all other runs go t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import LiteralString, Self
 
 from psycopg import sql
@@ -14,7 +15,6 @@ from agentgraph.exceptions import RunFenced
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.questions import overtaken
 from agentgraph.graph.store import ROOT, BranchRecord, Commit
-from agentgraph.values import dataclass
 
 from .claims import committed
 from .postgres_batches import PostgresItem, commit_row

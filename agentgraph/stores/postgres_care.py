@@ -6,13 +6,13 @@ it finds, so what it has checked holds until it is committed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import LiteralString, Self, assert_never
 
 from psycopg import sql
 
 from agentgraph.exceptions import RunExists, RunNotFound
 from agentgraph.graph.store import RunRecord, StoredRun
-from agentgraph.values import dataclass
 
 from .leases import Leases
 from .postgres_batches import Delete, Insert, PostgresItem, storable

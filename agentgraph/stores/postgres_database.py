@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from agentgraph.exceptions import StoreError, UserError
-from agentgraph.values import dataclass
 
 from .postgres_errors import cannot_open
 from .postgres_schema import Connection, migrate

@@ -9,6 +9,7 @@ two processes ever wait for each other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import assert_never
 
 from psycopg import Rollback
@@ -18,7 +19,6 @@ from agentgraph.exceptions import AgentRunError, GraphRuntimeError, RunExists, R
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.questions import answered, answered_meanwhile, pick_question
 from agentgraph.graph.store import OPENING, Commit, JournalKind, NewRun, Owner, RunRecord, Settlement
-from agentgraph.values import dataclass
 
 from .claims import cancelled, check_turn, claimed, created, settled
 from .leases import Asked, Leases

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import LiteralString, Self
 
 from psycopg import sql
 
 from agentgraph.graph.store import BranchRecord, EventRecord, JournalRecord, RunFilter, RunRecord, StepRecord
-from agentgraph.values import dataclass
 
 from .postgres_schema import Connection
 from .rows import BRANCH, CALL, EVENT, RUN, STEP, branch_record, call_record, run_record, step_record

@@ -8,11 +8,10 @@ run's epoch and seq: what is refused has written nothing, and an owner never wai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, LiteralString, Self
 
 from psycopg import Cursor, sql
-
-from agentgraph.values import dataclass
 
 from .postgres_schema import Connection
 from .rows import CALL, EVENT, RUN, STEP, Row

@@ -7,12 +7,11 @@ goes on from one of them, for its history is theirs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agentgraph.exceptions import RunBusy, UserError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import RunRecord
-from agentgraph.values import dataclass
 
 from .claims import IsDead, lives
 

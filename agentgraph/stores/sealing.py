@@ -7,7 +7,7 @@ of a call would let its arguments be guessed, so it is encrypted with the value 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from pydantic_core import from_json, to_json
@@ -24,7 +24,6 @@ from agentgraph.graph.store import (
     StepRecord,
     StoredRun,
 )
-from agentgraph.values import dataclass
 
 from .envelopes import Envelope, about, as_text, place_of_branch, place_of_call, place_of_event, place_of_step
 

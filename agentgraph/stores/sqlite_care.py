@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import LiteralString
 
 from agentgraph.exceptions import RunExists, RunNotFound
 from agentgraph.graph.store import RunRecord, StoredRun
-from agentgraph.values import dataclass
 
 from .leases import Change, Leases
 from .removal import Relatives, as_inserted, check_rest, doomed

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-from agentgraph.values import dataclass
 
 from .sqlite_errors import cannot_open, check_version, is_busy, read_only
 from .sqlite_schema import migrate

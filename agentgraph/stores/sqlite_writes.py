@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agentgraph.exceptions import RunExists, RunFenced, RunNotFound
 from agentgraph.graph.lifecycle import Event, Status
@@ -25,7 +25,6 @@ from agentgraph.graph.store import (
     RunRecord,
     Settlement,
 )
-from agentgraph.values import dataclass
 
 from .claims import cancelled, check_turn, claimed, committed, created, settled
 from .leases import Asked, Change, Leases

@@ -11,11 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from agentgraph.exceptions import StoreError
 from agentgraph.graph.store import EventKind, EventRecord
-from agentgraph.values import dataclass
 
 from .rows import Row
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -33,7 +33,6 @@ from agentgraph.graph.store import (
     Store,
     StoredRun,
 )
-from agentgraph.values import dataclass
 
 __all__ = ["FORMAT", "export_run", "import_run"]
 

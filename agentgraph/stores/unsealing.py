@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic_core import from_json
 
 from agentgraph.graph.store import BranchRecord, EventRecord, JournalKind, JournalRecord, RunRecord, StepRecord
-from agentgraph.values import dataclass
 
 from .envelopes import Envelope, from_text, place_of_branch, place_of_call, place_of_event, place_of_step
 from .sealing import TEXT

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import anyio
 
 from agentgraph.concurrency import ThreadWaiter
-from agentgraph.values import dataclass
 
 __all__ = ["Bell", "Glances", "Watchers"]
 

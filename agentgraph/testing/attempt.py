@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from typing_extensions import TypedDict
 
 from agentgraph.graph import Store
-from agentgraph.values import dataclass
 
 __all__ = ["RUN_ID", "Attempt", "CrashOptions", "Scenario"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from agentgraph.agent import CallStarted
 from agentgraph.graph import Emitted, RunEvent
-from agentgraph.values import dataclass
 
 from .report import Repeated
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 from pydantic_core import to_json
-
-from agentgraph.values import dataclass
 
 __all__ = ["Difference", "ReplayDiffers", "first_difference"]
 

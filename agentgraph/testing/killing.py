@@ -8,6 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from os import PathLike
 from pathlib import Path
@@ -19,7 +20,6 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from agentgraph.exceptions import UserError
-from agentgraph.values import dataclass
 
 from .attempt import Scenario
 from .calls import MadeCall

@@ -6,10 +6,8 @@ The plan is a generator: it yields a `Process` to be run, is sent the `Life` tha
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
-
-from agentgraph.values import dataclass
 
 from .calls import MadeCall, repeated
 from .report import CommitPoint, Crash, CrashReport, Ending

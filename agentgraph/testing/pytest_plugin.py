@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import pytest
-
-from agentgraph.values import dataclass
 
 from .attempt import Scenario
 from .crashing import crash_points, crash_points_sync

@@ -7,7 +7,7 @@ stopped a reply in the middle. What came before is taken as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -35,7 +35,6 @@ from agentgraph.graph.store import OPENING
 from agentgraph.messages import ModelMessage, ModelRequest, ModelResponse, RetryPromptPart, ToolCallPart, ToolReturnPart
 from agentgraph.stores import MemoryStore, import_run
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 __all__ = ["Exchange", "Recording", "read_recording", "read_result"]
 

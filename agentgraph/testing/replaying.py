@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Generic, overload
 
@@ -12,7 +13,6 @@ from agentgraph.agent import Agent, AgentRunResult, Overrides, RunOptions
 from agentgraph.agent.outcomes import answered_by
 from agentgraph.graph import RunRecord
 from agentgraph.portal import run_sync
-from agentgraph.values import dataclass
 
 from .playing import Player
 from .recording import read_recording, read_result

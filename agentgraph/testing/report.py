@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agentgraph.graph import Status
 from agentgraph.usage import Usage
-from agentgraph.values import dataclass
 
 __all__ = ["CommitPoint", "Crash", "CrashReport", "Ending", "Repeated"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, TypeAlias
 
@@ -10,7 +11,6 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from agentgraph.calling import underlying
-from agentgraph.values import dataclass
 
 __all__ = ["Bound", "Layout", "layout_of", "reserved_names"]
 

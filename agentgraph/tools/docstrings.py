@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from agentgraph.values import dataclass
 
 if TYPE_CHECKING:
     from docstring_parser import DocstringStyle

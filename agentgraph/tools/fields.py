@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from inspect import Parameter, isclass
 from types import GenericAlias
 from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints
@@ -16,7 +16,6 @@ from pydantic_core import from_json, to_json
 from typing_extensions import ReadOnly, is_typeddict
 
 from agentgraph.calling import NOTHING, meant, typed_dict
-from agentgraph.values import dataclass
 
 __all__ = ["Field", "annotate_schema", "extra_type", "fields_dict", "fields_of", "is_object"]
 

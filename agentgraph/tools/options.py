@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from inspect import Parameter, Signature
 from typing import Generic
 
@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 from agentgraph.calling import ToolPrepareFunc
 from agentgraph.context import DepsT
 from agentgraph.graph import AfterCrash
-from agentgraph.values import dataclass
 
 from .docstrings import DocstringFormat
 

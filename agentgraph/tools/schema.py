@@ -8,6 +8,7 @@ object itself (a model, dataclass or TypedDict) is not wrapped: its schema is th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any
 
@@ -15,7 +16,6 @@ from pydantic import TypeAdapter
 
 from agentgraph.calling import SchemaError, Unresolved, call_json, describe, is_context, parameters, resolve, underlying
 from agentgraph.messages import ToolCallPart
-from agentgraph.values import dataclass
 
 from .binding import Bound, layout_of, reserved_names
 from .fields import annotate_schema, extra_type, fields_dict, fields_of, is_object

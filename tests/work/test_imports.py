@@ -35,13 +35,3 @@ def test_a_first_run_loads_little_more(statement: str) -> None:
     names = loaded_by(statement)
     assert "agentgraph.result.partial" not in names
     assert len(own(names)) <= 172
-
-
-def test_of_most_classes_one_method_is_compiled() -> None:
-    counted = """
-compiled = []
-sys.addaudithook(lambda event, args: event == "exec" and compiled.append(args[0].co_filename == "<string>"))
-from agentgraph import Agent
-assert sum(compiled) <= 360, sum(compiled)
-"""
-    assert "agentgraph.agent" in loaded_by(f"import pydantic, anyio\nfrom pydantic import TypeAdapter{counted}")
