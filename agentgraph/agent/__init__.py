@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .agent import Agent
 from .answers import ToolApproved, ToolDenied, ToolRequest, ToolValue
 from .capture import capture_run_messages
 from .config import EndStrategy, RunConfig
 from .events import AgentEvent, CallEnded, CallStarted, ReplyStarted, RequestEnded, RequestStarted
-from .following import AgentRunEvent, CallAnswered, MessageAdded, MessagesCut
 from .nodes import HandleResponseNode, ModelRequestNode, UserPromptNode
 from .options import RunOptions
 from .override import Overrides
-from .pictures import agent_run_picture
 from .result import AgentRunResult
 from .run import AgentRun
 from .settings import AgentOptions
@@ -19,6 +20,10 @@ from .setup import agent_graph
 from .state import AgentState, FinalResult
 from .streamed import StreamedRunResult
 from .streaming import AgentStream
+
+if TYPE_CHECKING:
+    from .following import AgentRunEvent, CallAnswered, MessageAdded, MessagesCut
+    from .pictures import agent_run_picture
 
 __all__ = [
     "Agent",
@@ -54,3 +59,20 @@ __all__ = [
     "agent_run_picture",
     "capture_run_messages",
 ]
+
+_LATE = {
+    "AgentRunEvent": ".following",
+    "CallAnswered": ".following",
+    "MessageAdded": ".following",
+    "MessagesCut": ".following",
+    "agent_run_picture": ".pictures",
+}
+"""Where that lives which a run does without: what is told to its followers, and pictures. Loads on first use."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_LATE[name], __name__), name)
+    globals()[name] = found
+    return found

@@ -6,19 +6,19 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from types import NoneType
-from typing import Any, Generic, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
 from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.exceptions import UserError
-from agentgraph.graph import Picture, Place, Problem, Store
+from agentgraph.graph import Place, Problem, Store
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
 from agentgraph.naming import variable_name
 from agentgraph.portal import run_sync
 from agentgraph.result import ResultSchema, ResultType, data_type
-from agentgraph.stores import MemoryStore, open_store
+from agentgraph.stores import open_store
 from agentgraph.tools import Tool
 
 from .block import Block
@@ -30,7 +30,6 @@ from .observers import Observable
 from .opening import OpenRun
 from .options import RUN_DEFAULTS, RunOptions, StoreLike
 from .override import Override, Overrides
-from .pictures import agent_picture
 from .result import AgentRunResult
 from .run import AgentRun
 from .settings import AGENT_DEFAULTS, AgentOptions, AgentSettings
@@ -39,6 +38,9 @@ from .signature import spelled_out
 from .streamed import StreamedRunResult
 from .toolbox import Toolbox
 from .used import count_up
+
+if TYPE_CHECKING:
+    from agentgraph.graph import Picture
 
 __all__ = ["Agent"]
 
@@ -224,6 +226,8 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
 
     def picture(self) -> Picture:
         """The agent's graph, with its model, its tools and the type of its result; in a notebook it shows itself."""
+        from .pictures import agent_picture
+
         model = self.model if isinstance(self.model, str) or self.model is None else self.model.model_name
         return agent_picture(self.name, model, self._toolbox.tools, self.result_type)
 
@@ -264,6 +268,8 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         if overridden is not None:
             return open_store(overridden)
         if self._own_store is None:
+            from agentgraph.stores import MemoryStore
+
             where = self._settings.store
             self._own_store = MemoryStore() if where is None else open_store(where)
         return self._own_store

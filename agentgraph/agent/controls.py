@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentgraph.clock import new_run_id
 from agentgraph.concurrency import shielded
-from agentgraph.graph import Followed, Follower, Question, Status, Store, Until, cancel_tree, fork
+from agentgraph.graph import Question, Status, Store, cancel_tree, fork
 from agentgraph.stores import open_store
 
 from .answers import ToolRequest, hand_in, open_requests
-from .following import AgentRunEvent, MessageTells, OwnEvent
 from .options import StoreLike
 from .toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from agentgraph.graph import Followed, Until
+
+    from .following import AgentRunEvent
 
 __all__ = ["StoredRuns"]
 
@@ -123,5 +127,9 @@ class StoredRuns(ABC):
             UserError: `after` is no offset of this run.
             StoreError: the store cannot be read.
         """
+        from agentgraph.graph import Follower
+
+        from .following import MessageTells, OwnEvent
+
         where = self._store() if store is None else open_store(store)
         return Follower[OwnEvent](where, run_id, MessageTells()).events(after, until)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
-from typing import Generic, TypeAlias
+from typing import TYPE_CHECKING, Generic, TypeAlias
 
 from typing_extensions import TypeVar
 
 from agentgraph.exceptions import AgentRunError, RunPaused, RunWaiting
-from agentgraph.graph import BaseNode, End, GraphRun, Picture
+from agentgraph.graph import BaseNode, End, GraphRun
 from agentgraph.usage import Usage
 
 from .answers import tell_requests
@@ -16,6 +16,9 @@ from .capture import claim_capture
 from .config import AgentContext, RunConfig
 from .result import AgentRunResult
 from .state import AgentState, FinalResult
+
+if TYPE_CHECKING:
+    from agentgraph.graph import Picture
 
 __all__ = ["AgentNode", "AgentRun"]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .appended import Appended
 from .below import Place, RunsBelow, cancel_tree, check_asked, find_child, once_free
 from .claiming import Ended, RunInfo
 from .context import GraphRunContext
-from .diagram import DiagramOptions
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
 from .execution import Execution
-from .following import Followed, Follower, ListChange, Stepped, Tells, TextAdded, ToldEvent, Until, follow
 from .graph import Graph
 from .interruption import Deadline, Interruption, absolute_deadline
 from .journal import AfterCrash, Once
@@ -17,13 +18,11 @@ from .lifecycle import Status
 from .lineage import fork, lineage
 from .node import BaseNode, BranchError, Edge, End, Fork, Join
 from .options import GraphRunOptions
-from .picture import Picture
 from .problems import Problem
 from .questions import Question, open_questions, stage
 from .rates import RateLimit
 from .retrying import RetryPolicy
 from .run import GraphRun, GraphRunResult
-from .run_picture import run_picture
 from .scheduler import Scheduler
 from .store import (
     Alarm,
@@ -46,6 +45,12 @@ from .store import (
     StoredRun,
 )
 from .upgrades import Upgrade, Upgrades
+
+if TYPE_CHECKING:
+    from .diagram import DiagramOptions
+    from .following import Followed, Follower, ListChange, Stepped, Tells, TextAdded, ToldEvent, Until, follow
+    from .picture import Picture
+    from .run_picture import run_picture
 
 __all__ = [
     "AfterCrash",
@@ -124,3 +129,27 @@ __all__ = [
     "run_picture",
     "stage",
 ]
+
+_LATE = {
+    "DiagramOptions": ".diagram",
+    "Followed": ".following",
+    "Follower": ".following",
+    "ListChange": ".following",
+    "Picture": ".picture",
+    "Stepped": ".following",
+    "Tells": ".following",
+    "TextAdded": ".following",
+    "ToldEvent": ".following",
+    "Until": ".following",
+    "follow": ".following",
+    "run_picture": ".run_picture",
+}
+"""Where that lives which a run does without: pictures, and following what a run tells. Loads on first use."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_LATE[name], __name__), name)
+    globals()[name] = found
+    return found

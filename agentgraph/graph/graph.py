@@ -21,15 +21,12 @@ from .below import Place
 from .blueprint import Blueprint
 from .checks import to_networkx
 from .claiming import RunInfo
-from .diagram import Diagram, DiagramOptions
-from .editing import Change, edit
 from .events import Observer
 from .execution import Execution
 from .interruption import absolute_deadline, dump_deadline, load_deadline
 from .lineage import as_it_stood
 from .node import BaseNode, End
 from .options import GraphRunOptions
-from .picture import Picture
 from .problems import Problem, problems_in
 from .questions import load_awake
 from .run import GraphRun, GraphRunResult
@@ -38,6 +35,10 @@ from .store import Store, resolve_store
 
 if TYPE_CHECKING:
     import networkx
+
+    from .diagram import Diagram, DiagramOptions
+    from .editing import Change
+    from .picture import Picture
 
 __all__ = ["Graph"]
 
@@ -184,6 +185,8 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
             Exception: what `change` raises. Whatever is raised, nothing was changed.
         """
         self._infer_name({}, inspect.currentframe())
+        from .editing import edit
+
         return await edit(self, Scheduler(resolve_store(store)), run_id, change)
 
     async def can_resume(self, run_id: str, *, store: Store | str | PathLike[str]) -> list[Problem]:
@@ -220,11 +223,11 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         Raises:
             UserError: an option names a node that is not in the graph; so do all that take these options.
         """
-        return Diagram(self.definitions, options).picture()
+        return self._diagram(options).picture()
 
     def mermaid_code(self, **options: Unpack[DiagramOptions]) -> str:
         """The graph as the text of a Mermaid state diagram. Options: see `DiagramOptions`."""
-        return Diagram(self.definitions, options).mermaid()
+        return self._diagram(options).mermaid()
 
     def mermaid_save(self, path: Path | str, **options: Unpack[DiagramOptions]) -> None:
         """Write `mermaid_code` to a file, whatever its name."""
@@ -238,8 +241,13 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         """Write `svg` to a file, whatever its name."""
         Path(path).write_text(self.svg(**options), encoding="utf-8")
 
+    def _diagram(self, options: DiagramOptions) -> Diagram:
+        from .diagram import Diagram
+
+        return Diagram(self.definitions, options)
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        sources = Diagram(self.definitions, {}).sources()
+        sources = self._diagram({}).sources()
         return self.picture(start_node=sources, title=self.name).mime_bundle()
 
     async def _open(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Generic, Self
+from typing import TYPE_CHECKING, Generic, Self
 
 from typing_extensions import TypeVar
 
@@ -22,10 +22,12 @@ from agentgraph.exceptions import RunPaused
 
 from .breakpoints import heed_breakpoint
 from .context import GraphRunContext
-from .diagram import Diagram, DiagramOptions
 from .execution import Execution
 from .node import BaseNode, End, is_fork
-from .picture import Picture
+
+if TYPE_CHECKING:
+    from .diagram import DiagramOptions
+    from .picture import Picture
 
 __all__ = ["GraphRun", "GraphRunResult"]
 
@@ -168,6 +170,8 @@ class GraphRun(Generic[StateT, DepsT, ResultT]):
 
     def picture(self) -> Picture:
         """The graph, with what comes next set off. `run_picture` draws the path that a stored run has taken."""
+        from .diagram import Diagram
+
         diagram = Diagram(self._execution.root.graph.definitions, {})
         pending = self._execution.pending
         coming = () if isinstance(pending, End) else (*pending.branches,) if is_fork(pending) else (pending,)
