@@ -26,7 +26,17 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
-__all__ = ["FORMAT", "BodyWriter", "Fold", "Slot", "as_list", "input_slot", "item_slot", "lost_slot", "points_back"]
+__all__ = [
+    "FORMAT",
+    "BodyWriter",
+    "Fold",
+    "Slot",
+    "as_list",
+    "has_serializer",
+    "input_slot",
+    "lost_slot",
+    "points_back",
+]
 
 FORMAT = 1
 
@@ -37,11 +47,6 @@ Slot: TypeAlias = int | Sequence[Any]
 def input_slot(name: str) -> Slot:
     """A value that is a field of the node that ran."""
     return ("in", name)
-
-
-def item_slot(name: str, index: int) -> Slot:
-    """A value that stands in a list of the state."""
-    return ("item", name, index)
 
 
 def as_list(lines: Iterable[bytes]) -> bytes:
@@ -72,26 +77,28 @@ class BodyWriter:
     def __init__(self) -> None:
         self._lines: list[bytes] = []
         self.places: dict[int, Slot] = {}
-        """Where a value stands already, by its identity."""
+        """Where a value stands already that can be pointed to, by its identity; whoever notes it keeps it alive."""
 
     def put(self, encoded: bytes) -> Slot:
         """Write a value that stands nowhere yet."""
         self._lines.append(encoded)
         return len(self._lines)
 
-    def note(self, value: object, slot: Slot) -> None:
-        """Say where a value stands; the caller keeps the value alive until the body is written.
-
-        Only what carries its own serializer reads the same wherever it stands, so nothing else is noted.
-        """
-        cls: Any = type(value)  # mypy takes no class for hashable
-        if _carries_a_serializer(cls):
-            self.places[id(value)] = slot
+    def note_item(self, value: object, name: str, index: int) -> None:
+        """Say in which list of the state a value stands, and where, if a slot can say that."""
+        if has_serializer(value):
+            self.places[id(value)] = ("item", name, index)
 
     def body(self, to: str, fields: Mapping[str, Slot], lists: Mapping[str, Sequence[Any]]) -> bytes:
         """The whole body."""
         head = to_json({"v": FORMAT, "to": to, "fields": fields, "lists": lists})
         return b"\n".join([head, *self._lines])
+
+
+def has_serializer(value: object) -> bool:
+    """Whether a value carries its own serializer: it reads the same wherever it stands, so a slot can point to it."""
+    cls: Any = type(value)  # mypy takes no class for hashable
+    return _carries_a_serializer(cls)
 
 
 @lru_cache(maxsize=256)

@@ -22,7 +22,7 @@ from agentgraph.exceptions import DecodeError
 
 from .adapters import adapter_for
 from .appended import AppendedList
-from .body import Fold, as_list
+from .body import Fold, as_list, has_serializer
 from .checks import FAILED, FORK, JOIN
 from .encoding import Encoders, encoders_of
 from .frontier import Outcome, Pending, branch_path
@@ -193,7 +193,8 @@ class Codec:
 
     def _inputs(self, node: Node, stored: Mapping[str, bytes]) -> dict[str, Input]:
         known = self.nodes[node.get_node_id()].fields.keys() & stored.keys()
-        return {name: (getattr(node, name), stored[name]) for name in known}
+        found = {name: (getattr(node, name), stored[name]) for name in known}
+        return {name: each for name, each in found.items() if has_serializer(each[0])}
 
 
 def _by_branch(steps: Iterable[StepRecord]) -> Mapping[str, list[StepRecord]]:

@@ -29,7 +29,7 @@ from .branches import Branches
 from .codec import Restored
 from .context import GraphRunContext
 from .events import RunEnded
-from .frontier import ENDS, Frontier, Outcome
+from .frontier import ENDS, Frontier
 from .journal import Journal
 from .lifecycle import Event, Status, advance
 from .node import BaseNode, End, is_fork
@@ -77,7 +77,7 @@ class Execution(Generic[StateT, DepsT, ResultT]):
     @property
     def pending(self) -> BaseNode[StateT, DepsT, ResultT] | End[ResultT]:
         """What comes next."""
-        pending = self.root.pending
+        pending = self.root.frontier.root.outcome
         assert not isinstance(pending, ENDS)  # the root ends with an End
         return pending
 
@@ -93,8 +93,9 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             DeadlineExceeded: the run's deadline is over.
         """
         root = self.root
-        pending = root.pending
-        self._check_open(pending)
+        pending, goes_on = root.frontier.root.outcome, root.status is Status.RUNNING
+        if not goes_on or isinstance(pending, End):
+            raise self._closed()
         if node is not pending:  # that one was checked when it became so
             root.graph.check_node(node)
         try:
@@ -283,9 +284,6 @@ class Execution(Generic[StateT, DepsT, ResultT]):
             self.ctx.outlet.tell(RunEnded(self.ctx.run_id, self.status))
             raise RunCancelled(self.ctx.run_id)
 
-    def _check_open(self, pending: Outcome) -> None:
-        if self.root.status is not Status.RUNNING or isinstance(pending, End):
-            message = (
-                f"run {self.ctx.run_id!r} is {self.status} and takes no step; go on with `resume={self.ctx.run_id!r}`"
-            )
-            raise GraphRuntimeError(message)
+    def _closed(self) -> GraphRuntimeError:
+        run_id = self.ctx.run_id
+        return GraphRuntimeError(f"run {run_id!r} is {self.status} and takes no step; go on with `resume={run_id!r}`")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic_core import to_json
 
 from agentgraph.exceptions import StoreError
 
 from .appended import AppendedList, adopt
-from .body import BodyWriter, Slot, input_slot, item_slot, lost_slot
+from .body import BodyWriter, Slot, has_serializer, input_slot, lost_slot
 from .checks import END, FAILED, FORK, JOIN
 from .encoding import Encoder, Encoders
 from .frontier import Outcome
@@ -30,8 +31,9 @@ Input = tuple[object, bytes | None]
 """A field of the pending node that a body can point to: the object, and its JSON where that is known."""
 
 
-class Encoded(NamedTuple):
-    """What a commit writes of one step."""
+@dataclass(slots=True)
+class Encoded:
+    """What a commit writes of one step. Never changed; not frozen, since each step makes one."""
 
     outcome: str
     body: bytes
@@ -87,7 +89,7 @@ class Ledger:
         writer, snapshot = BodyWriter(), seq % SNAPSHOT_EVERY == 0
         if ran is not None and not (snapshot and seq > 0 and not self._encoders.lists):  # lists need all rows anyway
             for name, (value, _) in self.inputs.items():
-                writer.note(value, input_slot(name))
+                writer.places[id(value)] = input_slot(name)
         lists = self._changed_lists(state, writer)
         to, fields = self._outcome(ran, outcome, writer)
         body = writer.body(to, fields, lists)
@@ -132,17 +134,24 @@ class Ledger:
             if items is None or items is not getattr(state, name):
                 items = self._adopted(name, state)
             if items.changed:
-                changed[name] = self._change((name, encoder), items, writer)
+                changed[name] = self._change(name, encoder, items, writer)
             elif items:
-                writer.note(items[-1], item_slot(name, len(items) - 1))
+                writer.note_item(items[-1], name, len(items) - 1)
         return changed
 
     def _change(
-        self, listed: tuple[str, Encoder], items: AppendedList[Any], writer: BodyWriter
+        self, name: str, encoder: Encoder, items: AppendedList[Any], writer: BodyWriter
     ) -> tuple[int, dict[str, Slot], list[Slot]]:
         keep, changed, more = items.change()
-        replaced = {str(index): self._item(listed, index, item, writer) for index, item in changed} if changed else {}
-        return keep, replaced, [self._item(listed, at, item, writer) for at, item in enumerate(more, keep)]
+        replaced: dict[str, Slot] = {}
+        for index, item in changed:
+            replaced[str(index)] = self._slot(encoder, item, writer)[0]
+            writer.note_item(item, name, index)
+        added: list[Slot] = []
+        for index, item in enumerate(more, keep):
+            added.append(self._slot(encoder, item, writer)[0])
+            writer.note_item(item, name, index)
+        return keep, replaced, added
 
     def _adopted(self, name: str, state: Any) -> AppendedList[Any]:
         previous, value = self.lists.get(name), getattr(state, name)
@@ -152,12 +161,6 @@ class Ledger:
         self.lists[name] = items
         setattr(state, name, items)
         return items
-
-    def _item(self, listed: tuple[str, Encoder], index: int, item: Any, writer: BodyWriter) -> Slot:
-        name, encoder = listed
-        slot, _ = self._slot(encoder, item, writer)
-        writer.note(item, item_slot(name, index))
-        return slot
 
     def _slot(self, encoder: Encoder, value: object, writer: BodyWriter) -> tuple[Slot, bytes | None]:
         # Where the value stands, and how it is written if that had to be found out.
@@ -217,7 +220,8 @@ class Ledger:
                 slots[name] = writer.put(encoder.encode(value))
             else:
                 slots[name], encoded = self._slot(encoder, value, writer)
-                inputs[name] = value, encoded
+                if has_serializer(value):
+                    inputs[name] = value, encoded
         return slots
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
@@ -17,7 +17,7 @@ from .checks import FORK
 from .codec import EDIT, Codec, Restored
 from .frontier import Outcome, branch_path
 from .journal import Journal
-from .ledger import Encoded, Ledger, Node
+from .ledger import Ledger, Node
 from .lifecycle import Event, Status
 from .node import AnyFork, End, is_fork
 from .store import (
@@ -51,8 +51,9 @@ UsageOf = Callable[[Any], Mapping[str, int]]
 """Reads a run's counters from the stored fields of its state."""
 
 
-class Turn(NamedTuple):
-    """One node's turn, as it is written down."""
+@dataclass(slots=True)
+class Turn:
+    """One node's turn, as it is written down. Never changed; not frozen, since each step makes one."""
 
     seq: int
     ran: Node | None
@@ -67,22 +68,6 @@ class Turn(NamedTuple):
     """The branches of the fork before it are over."""
     calls: Sequence[JournalRecord] = ()
     """What the journal of the next step begins with."""
-
-    def row(self, encoded: Encoded, usage: bytes, owner: str) -> StepRecord:
-        """Its row; `usage` is empty where it has not changed."""
-        return StepRecord(
-            seq=self.seq,
-            branch=self.branch,
-            node=EDIT if self.ran is None else self.ran.get_node_id(),
-            outcome=encoded.outcome,
-            body=encoded.body,
-            state=encoded.changed,
-            usage=usage,
-            attempt=self.attempt,
-            started_at=self.started,
-            ended_at=self.ended,
-            owner=owner,
-        )
 
 
 @dataclass(slots=True)
@@ -104,9 +89,12 @@ class Recorder:
 
     owner: str = field(init=False)
     """Who holds it, for people."""
+    _shields: bool = field(init=False)
+    """Whether what is written has to be shielded from cancellation here, not by the store."""
 
     def __post_init__(self) -> None:
         self.owner = str(self.record.owner or "")
+        self._shields = not {ShieldsSteps, NeverWaits}.intersection(type(self.store).__bases__)
 
     async def commit(
         self, turn: Turn, state: Any, *, journaled: bool, told: bool = False, status: Status | None = None
@@ -121,13 +109,24 @@ class Recorder:
         """
         ledger = self.ledgers[turn.branch]
         encoded = ledger.encode(turn.seq, state, turn.ran, turn.outcome)
-        counts = encoded.alters and turn.branch == ROOT
-        usage = to_json(self.usage_of(state)) if counts else self.usage
-        step = turn.row(encoded, b"" if usage == self.usage else usage, self.owner)
+        inside = turn.branch != ROOT  # of a fork
+        usage = to_json(self.usage_of(state)) if encoded.alters and not inside else self.usage
         commit = Commit(
             run_id=self.record.run_id,
             epoch=self.record.epoch,
-            step=step,
+            step=StepRecord(
+                seq=turn.seq,
+                branch=turn.branch,
+                node=EDIT if turn.ran is None else turn.ran.get_node_id(),
+                outcome=encoded.outcome,
+                body=encoded.body,
+                state=encoded.changed,
+                usage=b"" if usage == self.usage else usage,
+                attempt=turn.attempt,
+                started_at=turn.started,
+                ended_at=turn.ended,
+                owner=self.owner,
+            ),
             state=encoded.state,
             usage=usage,
             status=status or (Status.SUCCEEDED if isinstance(turn.outcome, End) else Status.RUNNING),
@@ -138,13 +137,12 @@ class Recorder:
             closes=turn.closes,
         )
         try:
-            became = await _kept(self.store, self.store.commit(commit))
+            became = await self._kept(self.store.commit(commit))
         except BaseException as error:
             self.held = self.held and isinstance(error, StoreError)  # which says that nothing was written
             raise
-        self.held = became is Status.RUNNING or turn.branch != ROOT
         ledger.stored()
-        self.usage, self.counted = usage, self.counted and turn.branch != ROOT
+        self.usage, self.held, self.counted = usage, became is Status.RUNNING or inside, self.counted and inside
         return became
 
     async def settle(
@@ -171,7 +169,7 @@ class Recorder:
             wake_at=wake_at,
         )
         with suppress(StoreError, RunFenced):
-            await _kept(self.store, self.store.settle(settlement))
+            await self._kept(self.store.settle(settlement))
 
     async def give_back(self, seen: RunRecord) -> None:
         """Give the claim up as if there had been none: the run becomes what it was `seen` as."""
@@ -193,7 +191,7 @@ class Recorder:
             questions=questions,
             wake_at=None if wake_at is None else wake_at.timestamp(),
         )
-        status = await _kept(self.store, self.store.settle(settlement))
+        status = await self._kept(self.store.settle(settlement))
         self.held = status is Status.RUNNING
         if self.held:
             await self.stay_awake(journals)
@@ -274,17 +272,16 @@ class Recorder:
 
     def write_journal(self, row: JournalRecord) -> Awaitable[None]:
         """Write what happened inside the pending step: whatever becomes of the caller, it has happened."""
-        return _kept(self.store, self.store.journal(self.record.run_id, self.record.epoch, row))
+        return self._kept(self.store.journal(self.record.run_id, self.record.epoch, row))
+
+    def _kept(self, write: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Have it written whole, though the caller is cancelled meanwhile."""
+        return shielded(write) if self._shields else write
 
 
 def to_its_end(store: Store, write: Coroutine[Any, Any, T]) -> Awaitable[T]:
     """Have something written whole, though the caller is cancelled meanwhile."""
     return write if NeverWaits in type(store).__bases__ else shielded(write)
-
-
-def _kept(store: Store, write: Coroutine[Any, Any, T]) -> Awaitable[T]:
-    """The same of what a claim writes."""
-    return write if ShieldsSteps in type(store).__bases__ else to_its_end(store, write)
 
 
 async def _steps_inside(store: Store, run: RunRecord) -> int:

@@ -65,9 +65,9 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         if ctx.outlet.observers:
             ctx.outlet.tell(StepStarted(ctx.run_id, ctx.seq, ctx.attempt, node.get_node_id(), self.path))
         started = unix_time(ctx.clock) if self.recorder is not None else None
-        stop = ctx.interruption
+        stop, policies = ctx.interruption, self.graph.policies
         if stop.idle:
-            outcome = await self._turn(node)
+            outcome = await (self._turn(node) if policies else node.run(ctx))
         else:
             with stop.covering(ctx.seq):
                 outcome = await self._turn(node)
@@ -131,7 +131,7 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         return Strand(self.graph, ctx, self.frontier, self.recorder, path)
 
     def _turn(self, node: BaseNode[StateT, DepsT, ResultT]) -> Coroutine[Any, Any, Outcome]:
-        policy = self.graph.policies.get(node.get_node_id()) if self.graph.policies else None
+        policy = self.graph.policies.get(node.get_node_id())
         if policy is None:
             return node.run(self.ctx)
         return Attempts(policy, self.ctx, self.frontier, self.recorder, self.graph.appended_fields).take(node)
@@ -142,10 +142,10 @@ class Strand(Generic[StateT, DepsT, ResultT]):
         """Write the step in which `ran` led to `outcome`, begun and ended at these times."""
         ctx, pending = self.ctx, self.frontier.pending(self.path)
         closes = pending.joined or is_fork(pending.outcome)
-        turn = Turn(ctx.seq, ran, outcome, *times, self.path, ctx.attempt, closes)
-        journaled, told = ctx.journal.written, ctx.live.ends(turn.seq, ctx.attempt)
+        turn = Turn(ctx.seq, ran, outcome, times[0], times[1], self.path, ctx.attempt, closes)
+        told = ctx.live.ends(ctx.seq, ctx.attempt)
         assert self.recorder is not None  # whoever has nowhere to write commits nothing
-        return self.recorder.commit(turn, ctx.state, journaled=journaled, told=told, status=status)
+        return self.recorder.commit(turn, ctx.state, journaled=ctx.journal.written, told=told, status=status)
 
     def _move_on(self, outcome: Outcome) -> None:
         ctx = self.ctx

@@ -115,7 +115,8 @@ class MemoryStore(MemoryRuns, NeverWaits):
             run = self._owned(commit.run_id, commit.epoch, step.seq, step.branch)
             if commit.calls and overtaken(commit, run.journal.values()):
                 raise RunFenced(commit.run_id, step.seq)
-            self.blobs.keep(cutter.blobs)
+            if cutter.blobs:
+                self.blobs.keep(cutter.blobs)
             run.take(commit)
             run.attempt, run.updated_at = 1, self._now()
             if commit.told and run.events is not None:

@@ -25,7 +25,7 @@ async def test_an_answer_takes_few_calls() -> None:
     await of_an_answer(agent)
     with counted_calls() as calls:
         await agent.run("go")
-    assert calls.within("graph/", "stores/", "clock.py", "concurrency.py") <= 370
+    assert calls.within("graph/", "stores/", "clock.py", "concurrency.py") <= 305
 
 
 async def test_an_answer_becomes_json_piece_by_piece_once() -> None:

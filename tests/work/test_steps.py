@@ -71,13 +71,13 @@ def json_written(counted: Counter[str]) -> float:
 
 async def test_a_step_that_is_kept_nowhere_calls_few_functions() -> None:
     counted = await of_more_steps(None)
-    assert in_python(counted) <= 26
+    assert in_python(counted) <= 20
     assert json_written(counted) == 0
 
 
 async def test_a_step_in_memory_calls_few_functions() -> None:
     counted = await of_more_steps(MemoryStore())
-    assert in_python(counted) <= 72
+    assert in_python(counted) <= 57
 
 
 async def test_a_step_that_leaves_its_state_writes_its_fields_and_where_they_stand_alone() -> None:
