@@ -74,12 +74,13 @@ async def with_downloads(
     Raises:
         DownloadError: one of them cannot be downloaded, or may not be.
     """
+    links = list(_links(messages))
+    if not links:
+        return messages
     rules = (settings or {}).get("downloads", DownloadSettings())
     everything = rules.get("always", False)
     wanted = {
-        _key(item): item
-        for item in _links(messages)
-        if item.url.lower().startswith(WEB) and (everything or needs_bytes(item))
+        _key(item): item for item in links if item.url.lower().startswith(WEB) and (everything or needs_bytes(item))
     }
     if not wanted:
         return messages

@@ -75,6 +75,8 @@ def profile_of(service: ChatProfile, model_name: str) -> ChatProfile:
 
 def encode_settings(settings: ModelSettings, profile: ChatProfile) -> JSON:
     """The fields that the settings stand for, but for those about tools and without `extra_body`."""
+    if not settings:
+        return {}
     given: Mapping[str, object] = dict(settings)
     fields = {"max_tokens": profile.max_tokens, "stop_sequences": "stop", "seed": profile.seed}
     fields |= {name: name for name in SAME}
