@@ -268,10 +268,8 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         if overridden is not None:
             return open_store(overridden)
         if self._own_store is None:
-            from agentgraph.stores import MemoryStore
-
             where = self._settings.store
-            self._own_store = MemoryStore() if where is None else open_store(where)
+            self._own_store = open_store(":memory:" if where is None else where)
         return self._own_store
 
     def _infer_name(self, options: RunOptions[DepsT]) -> None:

@@ -31,7 +31,7 @@ from agentgraph.model import Model
 from agentgraph.models import infer_model
 from agentgraph.result import ResultSchema, ResultValidator
 from agentgraph.settings import ModelSettings, merge_model_settings
-from agentgraph.stores import MemoryStore, open_store
+from agentgraph.stores import open_store
 from agentgraph.usage import Usage, UsageLimits
 
 from .absent import AbsentModel
@@ -267,6 +267,8 @@ class RunSetup(Generic[ResultT]):
     async def _open_step(self, ask: Ask, place: Place) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         step = replace(ask, options=as_step(place, ask.options, ask.given))
         if place.store is None:  # neither run is found again
+            from agentgraph.stores import MemoryStore
+
             return await self._begin(MemoryStore(keep=0), step)
         return await once_free(partial(self._begin_or_resume, place.store, place.run_id, step))
 

@@ -12,8 +12,6 @@ from weakref import WeakValueDictionary
 from agentgraph.exceptions import UserError
 from agentgraph.graph.store import Store
 
-from .memory import MemoryStore
-
 if TYPE_CHECKING:
     from .postgres import PostgresStore
     from .sqlite import SQLiteStore
@@ -54,6 +52,8 @@ def open_store(
         return url
     text = os.fspath(url)
     if text == ":memory:":
+        from .memory import MemoryStore
+
         return MemoryStore()
     scheme, mark, _ = text.partition("://")
     if mark and isinstance(url, str):
