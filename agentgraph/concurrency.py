@@ -12,11 +12,15 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from types import ModuleType
-from typing import Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, TypeVar
 
 import anyio
 from anyio import to_thread
 from anyio.lowlevel import checkpoint
+
+if TYPE_CHECKING:
+    import asyncio
+    from asyncio import AbstractEventLoop
 
 __all__ = [
     "ThreadWaiter",
@@ -152,9 +156,10 @@ def uninterrupted(function: Callable[[], T]) -> T:
 class ThreadWaiter(Generic[T]):
     """One value on its way from a thread to the task that made this."""
 
+    __slots__ = ("_call_soon", "_error", "_value", "_woken")
+
     def __init__(self) -> None:
-        self._woken = anyio.Event()
-        self._call_soon = _call_soon()
+        self._call_soon, self._woken = _flag()
         self._value: T
         self._error: BaseException | None = None
 
@@ -174,6 +179,20 @@ class ThreadWaiter(Generic[T]):
             await _outlasting(self._woken)
         else:
             await self._woken.wait()
+        return self._outcome()
+
+    async def outlast(self) -> T:
+        """The same, as `shielded` would wait for it: who is cancelled meanwhile learns of it afterwards."""
+        try:
+            await self._woken.wait()
+        except _stops() as stop:  # only now a shield is worth its making
+            # A scope tells again by itself.
+            lasts = isinstance(stop, KeyboardInterrupt) or anyio.current_effective_deadline() > -math.inf
+            with anyio.CancelScope(shield=True):
+                await _outlasting(self._woken, stop if lasts else None)
+        return self._outcome()
+
+    def _outcome(self) -> T:
         if self._error is not None:
             raise self._error
         return self._value
@@ -205,7 +224,41 @@ class _InLoop(Generic[P]):
 
 
 _CallSoon = Callable[[Callable[[], None]], object]
-_Asleep = dict[_CallSoon, list[anyio.Event]]
+
+
+class _Flag(Protocol):
+    """An event of the one library or the other, for one task to wait for."""
+
+    def set(self) -> None: ...
+    def is_set(self) -> bool: ...
+    async def wait(self) -> object: ...
+
+
+_Asleep = dict[_CallSoon, list[_Flag]]
+
+
+class _Future:
+    """asyncio's: with no queue of tasks around the one future that is waited for."""
+
+    __slots__ = ("_loop", "_set", "_waited")
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop, self._set = loop, False
+        self._waited: asyncio.Future[None] | None = None
+
+    def set(self) -> None:
+        self._set = True
+        if self._waited is not None and not self._waited.done():
+            self._waited.set_result(None)
+
+    def is_set(self) -> bool:
+        return self._set
+
+    async def wait(self) -> None:
+        if not self._set:
+            self._waited = self._loop.create_future()
+            await self._waited
+
 
 _together = threading.local()
 
@@ -225,31 +278,39 @@ def woken_together() -> Generator[None]:
             _wake(call_soon, events)
 
 
-def _wake(call_soon: _CallSoon, events: Sequence[anyio.Event]) -> None:
+def _wake(call_soon: _CallSoon, flags: Sequence[_Flag]) -> None:
     def wake() -> None:
-        for event in events:
-            event.set()
+        for flag in flags:
+            flag.set()
 
     with suppress(RuntimeError):  # asyncio's and trio's way to say that the loop has ended
         call_soon(wake)
 
 
-async def _outlasting(event: anyio.Event) -> None:
-    """Wait inside a shield: asyncio's own cancellation and trio's interrupt come in; the task gets them afterwards."""
+async def _outlasting(flag: _Flag, stopped: BaseException | None = None) -> None:
+    """Wait inside a shield: asyncio's own cancellation and trio's interrupt come in; the task gets them afterwards.
+
+    `stopped` is one that has come already.
+    """
     import asyncio
 
     trio = _trio()
     arriving = asyncio.CancelledError if trio is None else KeyboardInterrupt
-    stopped: BaseException | None = None
-    while not event.is_set():
+    while not flag.is_set():
         try:
-            await event.wait()
+            await flag.wait()
         except arriving as error:
             stopped = error
     if trio is not None and stopped is not None:
         trio.lowlevel.enable_ki_protection(_interrupt_again)()  # it is not raised here, but where the task waits next
     elif stopped is not None:
         _cancel_again(stopped)
+
+
+def _stops() -> tuple[type[BaseException], ...]:
+    """What cuts a wait off."""
+    cancelled = anyio.get_cancelled_exc_class()
+    return (cancelled,) if _trio() is None else (cancelled, KeyboardInterrupt)
 
 
 _held_back: ContextVar[bool] = ContextVar("_held_back", default=False)
@@ -302,12 +363,17 @@ def soon(function: Callable[[], None]) -> None:
         trio.lowlevel.current_trio_token().run_sync_soon(function)
 
 
-def _call_soon() -> Callable[[Callable[[], None]], object]:
+def _call_soon() -> _CallSoon:
     """How another thread gets a function called in the running event loop."""
-    import asyncio
+    return _flag()[0]
 
+
+def _flag() -> tuple[_CallSoon, _Flag]:
+    """The same, and what it can set to wake the running task."""
     trio = _trio()
     if trio is None:
-        return asyncio.get_running_loop().call_soon_threadsafe
-    call_soon: Callable[[Callable[[], None]], object] = trio.lowlevel.current_trio_token().run_sync_soon
-    return call_soon
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        return loop.call_soon_threadsafe, _Future(loop)
+    return trio.lowlevel.current_trio_token().run_sync_soon, trio.Event()

@@ -131,6 +131,30 @@ class TestThreadWaiter:
             await ThreadWaiter[int]().wait()
         assert scope.cancelled_caught
 
+    async def test_who_is_there_first_does_not_wait(self) -> None:
+        waiter = ThreadWaiter[int]()
+        await anyio.to_thread.run_sync(waiter.succeed, 1)
+        await checkpoint()
+        assert await waiter.wait() == await waiter.outlast() == 1
+
+    async def test_a_scope_that_is_cancelled_is_outlasted(self) -> None:
+        waiter, scope, got = ThreadWaiter[int](), anyio.CancelScope(), list[int]()
+
+        async def work() -> None:
+            with scope:
+                got.append(await waiter.outlast())
+                await checkpoint()
+                got.append(2)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+            await anyio.wait_all_tasks_blocked()
+            assert got == []
+            waiter.succeed(1)
+        assert (got, scope.cancelled_caught) == ([1], True)
+
     @pytest.mark.parametrize("run", [asyncio.run, anyio.run, trio.run])
     def test_a_loop_that_has_ended_is_no_error(self, run: Callable[..., ThreadWaiter[int]]) -> None:
         async def make() -> ThreadWaiter[int]:
@@ -164,18 +188,25 @@ class TestThreadWaiter:
         assert sorted(woken) == [0, 1, 2]
 
 
+async def in_a_shield(waiter: ThreadWaiter[int]) -> int:
+    return await shielded(waiter.wait())
+
+
 class TestThreadWaiterOnAsyncio:
     @pytest.fixture
     def anyio_backend(self) -> str:
         return "asyncio"
 
     @pytest.mark.parametrize("times", [1, 2])
-    async def test_a_shield_holds_a_cancelled_task_back(self, times: int) -> None:
+    @pytest.mark.parametrize("wait", [in_a_shield, ThreadWaiter[int].outlast])
+    async def test_a_cancelled_task_is_held_back(
+        self, times: int, wait: Callable[[ThreadWaiter[int]], Awaitable[int]]
+    ) -> None:
         waiter = ThreadWaiter[int]()
         got: list[int] = []
 
         async def work() -> None:
-            got.append(await shielded(waiter.wait()))
+            got.append(await wait(waiter))
             await asyncio.sleep(0)
             got.append(2)
 

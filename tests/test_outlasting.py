@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 
 import anyio
@@ -132,8 +132,15 @@ def interrupt_then(noticed: Callable[[], None], done: threading.Event, go: Calla
     go()
 
 
+async def in_a_shield(waiter: ThreadWaiter[int]) -> int:
+    return await shielded(waiter.wait())
+
+
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupt_of_trio_does_not_cut_off_what_is_shielded() -> None:
+@pytest.mark.parametrize("wait", [in_a_shield, ThreadWaiter[int].outlast])
+def test_an_interrupt_of_trio_does_not_cut_off_what_is_shielded(
+    wait: Callable[[ThreadWaiter[int]], Awaitable[int]],
+) -> None:
     got: list[int] = []
 
     async def main() -> None:
@@ -141,7 +148,7 @@ def test_an_interrupt_of_trio_does_not_cut_off_what_is_shielded() -> None:
         noticed = called_in_loop(done.set)
         thread = threading.Thread(target=interrupt_then, args=(noticed, done, partial(waiter.succeed, 1)))
         called_in_loop(thread.start)()  # once the task waits
-        got.append(await shielded(waiter.wait()))
+        got.append(await wait(waiter))
         thread.join()
         await heed_cancel()
         got.append(2)

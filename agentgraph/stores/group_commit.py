@@ -22,15 +22,15 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-from agentgraph.concurrency import ThreadWaiter, shielded, uninterrupted, woken_together
+from agentgraph.concurrency import ThreadWaiter, uninterrupted, woken_together
 from agentgraph.exceptions import StoreError
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.store import Alarm
 
 from .blobs import Blobs
+from .inbox import Inbox
 from .leases import Change, Leases
 from .watchdog import Watchdog
 from .watching import Watchers
@@ -48,6 +48,9 @@ _RENEWALS = 3
 _MOMENT = (0.001, 0.005)
 """Seconds after a group in which the next one waits for the same runs: as many as that took, but no fewer or more."""
 
+_LONGEST = 0.02
+"""Seconds in which it waits on, for so long as the least of these moments brings one more of them."""
+
 _AT_ONCE = 64
 """So many writes in a row are done by who asks for them, then the thread does one: a medium has it do what takes long,
 and an event loop, which is not left meanwhile, gets its turn."""
@@ -63,6 +66,11 @@ class OutOfReachError(Exception):
 
 class Item(Generic[WriteT, T]):
     """A write on its way through the thread; a medium settles it by `succeed` or `refuse`."""
+
+    __slots__ = (
+        *("blobs", "change", "error", "gives_up", "lengthy", "relaxed", "run_id", "seq", "settled", "unsure"),
+        *("value", "waiter", "write"),
+    )
 
     def __init__(
         self,
@@ -140,6 +148,11 @@ class Medium(Protocol[WriteT]):
         """What people know it by."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Whether every write waits for a disk or a server, so that none is ever made at once."""
+        ...
+
     def write(self, items: Sequence[Item[WriteT, Any]], *, renew: bool) -> None:
         """Write all items, settle each; `renew` the leases before.
 
@@ -179,7 +192,7 @@ class GroupWriter(Generic[WriteT]):
         self._watchdog = Watchdog(leases, monotonic, medium.place)
         self.watchers = Watchers()
         """Who is woken by writes."""
-        self._queue: SimpleQueue[Item[WriteT, Any] | None] = SimpleQueue()
+        self._inbox = Inbox[Item[WriteT, Any]]()
         self._lock = threading.Lock()
         self._closed = False
         self._busy = 0  # so much is queued or written by the thread; while it is 0, whoever has the lock may write
@@ -208,11 +221,10 @@ class GroupWriter(Generic[WriteT]):
         Raises:
             StoreError: the writer is closed.
         """
-        self.check_open()
         with self._lock:
             self.check_open()
             self._busy += 1
-            self._queue.put(item)
+            self._inbox.put(item)
 
     async def perform(self, item: Item[WriteT, T]) -> T:
         """Write something, at once or through the queue, and wait for its answer.
@@ -222,7 +234,7 @@ class GroupWriter(Generic[WriteT]):
             Exception: what it was refused with.
         """
         if not self._write_at_once(item):
-            await self._queued(item)
+            await self._queued(item).wait()
         return item.outcome()
 
     async def complete(self, item: Item[WriteT, T]) -> T:
@@ -232,13 +244,13 @@ class GroupWriter(Generic[WriteT]):
             StoreError, Exception: as `perform`.
         """
         if not self._write_at_once(item):
-            await shielded(self._queued(item))
+            await self._queued(item).outlast()
         return item.outcome()
 
-    async def _queued(self, item: Item[WriteT, Any]) -> None:
-        item.waiter = ThreadWaiter()
+    def _queued(self, item: Item[WriteT, Any]) -> ThreadWaiter[None]:
+        waiter = item.waiter = ThreadWaiter[None]()
         self.submit(item)
-        await item.waiter.wait()
+        return waiter
 
     async def take(self, item: Item[WriteT, T], give_back: WriteT) -> T:
         """Perform a write that claims a run; `give_back` is written for a caller that is cancelled meanwhile."""
@@ -265,11 +277,13 @@ class GroupWriter(Generic[WriteT]):
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._queue.put(None)
+                self._inbox.ring()
         if threading.current_thread() is not self._thread:  # as it is where garbage collection runs in the thread
             self._thread.join(timeout)
 
     def _write_at_once(self, item: Item[WriteT, Any]) -> bool:
+        if self._medium.waits:
+            return False
         self.check_open()
         if item.lengthy or self._at_once == _AT_ONCE or not self._lock.acquire(blocking=False):
             return False
@@ -283,7 +297,7 @@ class GroupWriter(Generic[WriteT]):
             self._take_over(item)
             self.watchers.ring((item.run_id,))
             if self._resting and self._leases:
-                self._queue.put(None)
+                self._inbox.ring()
             return True
         finally:
             self._lock.release()
@@ -296,8 +310,6 @@ class GroupWriter(Generic[WriteT]):
         going = True
         while going:
             items, going = self._take()
-            if items and going:
-                self._gather(items)
             due = self._due()
             if items or due:
                 with self._lock:
@@ -314,29 +326,22 @@ class GroupWriter(Generic[WriteT]):
 
     def _take(self) -> tuple[list[Item[WriteT, Any]], bool]:
         """All that has queued, and whether to go on; waits for the first item, or until leases are due."""
-        items: list[Item[WriteT, Any]] = []
+        if self._medium.waits:
+            self._gather()
         with self._lock:
             going, held = not self._closed, len(self._leases) > 0
             self._resting = going and not held
             patience = None if self._resting else max(0.0, self._renew_at - self._monotonic()) if going else 0.0
-        with suppress(Empty):
-            item = self._queue.get(timeout=patience)
-            while True:
-                if item is not None:
-                    items.append(item)
-                item = self._queue.get_nowait()
-        return items, going
+        self._inbox.wait(1, patience)
+        return self._inbox.take(), going
 
-    def _gather(self, items: list[Item[WriteT, Any]]) -> None:
-        """Wait for those that will be back in less time than a group takes."""
-        company = len(self._recent[0] | self._recent[1])
+    def _gather(self) -> None:
+        """Wait for those that will be back in less time than a group takes, or at least come one after the other."""
+        company, came, before = len(self._recent[0] | self._recent[1]), 0, -1
         until = self._ended + min(max(self._took, _MOMENT[0]), _MOMENT[1])
-        with suppress(Empty):
-            while len(items) < company and (patience := until - self._monotonic()) > 0:
-                item = self._queue.get(timeout=patience)
-                if item is None:
-                    return
-                items.append(item)
+        while before < came < company and (patience := until - self._monotonic()) > 0:
+            came, before = self._inbox.wait(company, patience), came
+            until = max(until, min(self._monotonic() + _MOMENT[0], self._ended + _LONGEST))
 
     def _write(self, items: Sequence[Item[WriteT, Any]], *, renew: bool) -> None:
         """Have a group written, then answer."""

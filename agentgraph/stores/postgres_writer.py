@@ -42,6 +42,10 @@ class DatabaseMedium:
     def place(self) -> str:
         return self._database.place
 
+    @property
+    def waits(self) -> bool:
+        return True
+
     def write(self, items: Sequence[PostgresItem], *, renew: bool) -> None:
         try:
             self._retrying(self._attempt, items, renew=renew)

@@ -51,6 +51,10 @@ class FileMedium:
     def place(self) -> str:
         return str(self._file.path)
 
+    @property
+    def waits(self) -> bool:
+        return self._file.synchronous == "FULL"
+
     def write(self, items: Sequence[Item[AnyApply, Any]], *, renew: bool) -> None:
         relaxed = all(item.relaxed for item in items) and not renew
         try:
@@ -62,8 +66,6 @@ class FileMedium:
         self._transact(items, renew=renew)
 
     def write_at_once(self, item: Item[AnyApply, Any]) -> bool:
-        if self._file.synchronous == "FULL":
-            return False
         try:
             self._wait(patient=False)
             self._connection.execute("BEGIN IMMEDIATE")

@@ -27,6 +27,7 @@ from agentgraph.settings import ModelSettings
 from agentgraph.stores import SQLiteStore, group_commit
 from agentgraph.stores.samples import new_run, next_commit
 from benchmarks.workload import UNLIMITED, LoopingModel, looping_agent
+from tests.work.counted import calls_of
 
 pytestmark = pytest.mark.anyio
 
@@ -192,6 +193,12 @@ async def test_a_run_is_read_back_with_few_statements_and_each_message_once(tmp_
     assert ten_times - once == 2 * 50
 
 
+async def take_steps(store: SQLiteStore, run: RunRecord, count: int) -> None:
+    for seq in range(count):
+        status = Status.RUNNING if seq < count - 1 else Status.SUCCEEDED
+        await store.commit(next_commit(replace(run, seq=seq), status))
+
+
 @pytest.mark.parametrize(("runs", "most"), [(8, 15 + 4), (1, 15)])
 async def test_runs_in_step_share_each_flush(
     tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch, runs: int, most: int
@@ -199,15 +206,28 @@ async def test_runs_in_step_share_each_flush(
     monkeypatch.setattr(group_commit, "_MOMENT", (60.0, 60.0))  # so that it ends when all are there
     store = SQLiteStore(tmp_path / "r.db")
     created = [await store.create(new_run(f"r{n}")) for n in range(runs)]
-
-    async def go(run: RunRecord) -> None:
-        for seq in range(15):
-            status = Status.RUNNING if seq < 14 else Status.SUCCEEDED
-            await store.commit(next_commit(replace(run, seq=seq), status))
-
     said.verbs.clear()
     async with anyio.create_task_group() as group:
         for run in created:
-            group.start_soon(go, run)
+            group.start_soon(take_steps, store, run, 15)
     assert said.counts["COMMIT"] <= most
     await store.aclose()
+
+
+async def test_a_step_waits_for_the_disk_without_a_shield_or_a_wake_up_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "_MOMENT", (60.0, 60.0))
+    store = SQLiteStore(tmp_path / "r.db")
+    created = [await store.create(new_run(f"r{n}")) for n in range(8)]
+
+    async def go() -> None:
+        async with anyio.create_task_group() as group:
+            for run in created:
+                group.start_soon(take_steps, store, run, 15)
+
+    calls = await calls_of(go)
+    await store.aclose()
+    assert calls["ThreadWaiter.outlast"] > 8 * 15
+    assert calls["shielded"] == 0
+    assert calls["Inbox.ring"] <= 15 + 4
