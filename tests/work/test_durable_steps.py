@@ -97,7 +97,8 @@ async def test_a_step_is_one_transaction_of_two_statements(
     assert counts.total() <= 4 * STEPS + 24
 
 
-@pytest.mark.parametrize(("synchronous", "most"), [("NORMAL", STEPS // 64 + 2), ("FULL", STEPS + 1)])
+# Every 64th step does; and on a machine that is busy, those that come before the thread has put its things away.
+@pytest.mark.parametrize(("synchronous", "most"), [("NORMAL", STEPS // 3), ("FULL", STEPS + 1)])
 async def test_a_step_hops_to_the_thread_only_for_the_disk(
     tmp_path: Path, said: Said, synchronous: Literal["FULL", "NORMAL"], most: int
 ) -> None:
