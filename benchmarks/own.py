@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 from .crowds import durable_crowd, step_latency
+from .dispatch import dispatch_cost, idle_worker, start_latency, throughput
 from .durable import long_run
 from .following import follow_latency
 from .loops import long_loop
@@ -44,6 +45,11 @@ ROWS: Sequence[Callable[[], Row]] = (
     partial(durable_crowd, 64, "PostgreSQL"),
     partial(follow_latency, "SQLite"),
     partial(follow_latency, "PostgreSQL"),
+    start_latency,
+    idle_worker,
+    dispatch_cost,
+    partial(throughput, 1),
+    partial(throughput, 3),
 )
 
 

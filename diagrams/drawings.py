@@ -12,7 +12,7 @@ from agentgraph.agent import UserPromptNode, agent_graph
 from agentgraph.drawing import Chart, Link, Shape
 from agentgraph.graph import Picture
 from agentgraph.graph.diagram import lifecycle_picture
-from examples import documents, orders, research
+from examples import documents, letters, orders, research
 
 from .demo_run import demo_run
 from .schema import schema
@@ -53,6 +53,7 @@ DRAWINGS: Mapping[str, Callable[[], Picture]] = {
 }
 EXAMPLES: Mapping[str, Callable[[], Picture]] = {
     "documents": lambda: documents.pipeline.picture(start_node=documents.Collect, direction="LR"),
+    "letters": lambda: letters.letters.picture(start_node=letters.Draft, direction="LR"),
     "orders": lambda: orders.ordering.picture(start_node=orders.Reserve, direction="LR"),
     "research": lambda: research.researching.picture(start_node=research.Plan, direction="LR"),
 }

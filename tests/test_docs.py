@@ -20,6 +20,7 @@ import pytest
 from agentgraph import exceptions
 from agentgraph.agent import AgentOptions, Overrides, RunOptions
 from agentgraph.agent.functions import AgentToolOptions
+from agentgraph.distributed import ServeOptions, SubmitOptions
 from agentgraph.graph import DiagramOptions, GraphRunOptions
 from agentgraph.models.names import protocols
 from agentgraph.providers.registry import PROVIDERS
@@ -43,10 +44,13 @@ OPTIONS = [
     ModelSettings,
     DownloadSettings,
     ReplayOptions,
+    SubmitOptions,
+    ServeOptions,
 ]
 DOCUMENTED = [
     "",
     ".agent",
+    ".distributed",
     ".exceptions",
     ".graph",
     ".messages",

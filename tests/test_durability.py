@@ -1,4 +1,4 @@
-"""The page of promises names tests that exist."""
+"""The pages of promises name tests that exist."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import pytest
 
 from tests.shared_data import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "durability.md").read_text(encoding="utf-8")
-PROMISES = re.findall(r"^- (?:.|\n  )+", PAGE.partition("## What is not promised")[0], flags=re.MULTILINE)
+
+def promises_of(page: str, heading: str = "") -> list[str]:
+    """The items of a page, from a heading to what is not promised."""
+    text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8").partition("## What is not promised")[0]
+    return re.findall(r"^- (?:.|\n  )+", text[text.index(heading) :], flags=re.MULTILINE)
+
+
+PROMISES = promises_of("durability.md")
+OF_FLEETS = promises_of("scaling.md", "## What is promised")
 
 
 def named_in(promise: str) -> list[str]:
@@ -26,7 +33,7 @@ def tests() -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "promise", PROMISES, ids=lambda promise: named_in(promise)[0] if named_in(promise) else promise
+    "promise", PROMISES + OF_FLEETS, ids=lambda promise: named_in(promise)[0] if named_in(promise) else promise
 )
 def test_a_promise_is_held_by_tests_that_exist(promise: str, tests: set[str]) -> None:
     assert named_in(promise)
@@ -34,4 +41,4 @@ def test_a_promise_is_held_by_tests_that_exist(promise: str, tests: set[str]) ->
 
 
 def test_promises_are_found() -> None:
-    assert len(PROMISES) > 50
+    assert (len(PROMISES) > 50, len(OF_FLEETS) > 10) == (True, True)

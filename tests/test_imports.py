@@ -32,6 +32,7 @@ HEAVY = (
 
 HOMES = {
     "botocore": ("models.bedrock_frames", "providers.aws_credentials"),
+    "dbos": ("distributed",),
     "docstring_parser": ("tools", "calling"),
     "genai_prices": ("models.prices",),
     "google": ("providers.google_credentials",),
@@ -39,9 +40,10 @@ HOMES = {
     "networkx": ("graph",),
     "opentelemetry": ("observe",),
     "prompt_toolkit": ("cli",),
-    "psycopg": ("stores",),
+    "psycopg": ("stores", "distributed"),
     "pytest": ("testing.pytest_plugin", "stores.conformance"),
     "rich": ("cli",),
+    "sqlalchemy": ("distributed",),
     "sqlite3": ("stores", "cli"),  # the command line's demonstration has a database of its own
     "tenacity": ("models.http", "graph", "stores"),
     "typer": ("cli",),

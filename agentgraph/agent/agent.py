@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast, overload
 from typing_extensions import TypeIs, TypeVar, Unpack
 
 from agentgraph.exceptions import UserError
-from agentgraph.graph import Place, Problem, Store
+from agentgraph.graph import Place, Problem, RunRecord, Store, Submission
 from agentgraph.messages import UserContent
 from agentgraph.model import Model
 from agentgraph.models import KnownModelName, infer_model
@@ -196,6 +196,13 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
             finally:
                 if given.get("usage") is None:
                     count_up(place.state, run.usage())
+
+    async def __submit__(self, start: Prompt, to: Submission, options: Mapping[str, Any], /) -> RunRecord:
+        """Create a run for others to execute: see `Submittable`. Options: see `RunOptions`, those that are stored."""
+        # cast: what is no option of a run is refused when it is created
+        given = cast("RunOptions[DepsT]", dict(options))
+        self._infer_name({})
+        return await self._setup(None).submit(Ask(start, None, given, given), to)
 
     async def can_resume(
         self,

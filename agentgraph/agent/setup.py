@@ -23,6 +23,7 @@ from agentgraph.graph import (
     Scheduler,
     Status,
     Store,
+    Submission,
     absolute_deadline,
     once_free,
 )
@@ -43,7 +44,7 @@ from .observers import observers_for
 from .options import RunOptions
 from .prompts import SystemPrompts
 from .state import AgentState, FinalResult, counters
-from .stored import StoredOptions, missing, resumed
+from .stored import StoredOptions, check_storable, missing, resumed
 from .toolbox import Toolbox
 
 __all__ = ["Ask", "RunSetup", "agent_graph"]
@@ -52,6 +53,8 @@ ResultT = TypeVar("ResultT", default=str)
 Prompt = str | Sequence[UserContent]
 
 GRAPH_NAME = "agent"
+
+_NO_MODEL = "there is no model: give the agent or the run `model=`, for example 'openai:gpt-4o'"
 
 _OPTIONS = frozenset(RunOptions.__annotations__)
 _PLAIN = Scheduler()
@@ -232,8 +235,30 @@ class RunSetup(Generic[ResultT]):
         return found
 
     async def _begin(self, store: Store, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
+        config = self._config(ask.options)
+        node, state, info = await self._beginning(store, ask)
+        execution = await self._scheduler(store, config, ask).begin(self.graph, node, (state, config), info)
+        execution.adopt = _share
+        return execution
+
+    async def submit(self, ask: Ask, to: Submission) -> RunRecord:
+        """Create the run, and leave it to who claims it.
+
+        Raises:
+            UserError: an option is none of a new run's, or cannot be stored; there is no model.
+            RunExists, RunBusy, RunNotResumable, StoreError: about the stored run.
+        """
+        check_storable(ask.options)
+        ask.check()
+        if not (ask.options.get("model") or self.owner.model):
+            raise UserError(_NO_MODEL)
+        node, state, info = await self._beginning(to.store, ask.timed())
+        info = replace(info, named=True, dispatch=to.dispatch)
+        return await Scheduler(to.store).submit(self.graph, node, state, info)
+
+    async def _beginning(self, store: Store, ask: Ask) -> tuple[UserPromptNode[Any, ResultT], AgentState, RunInfo]:
+        """What a new run begins with."""
         options = ask.options
-        config = self._config(options)
         assert ask.prompt is not None
         history = list(options.get("message_history") or ())
         run_id, conversation = options.get("run_id"), options.get("conversation")
@@ -254,10 +279,7 @@ class RunSetup(Generic[ResultT]):
             deadline=stored.deadline,
             options=stored.dump(),
         )
-        node: UserPromptNode[Any, ResultT] = UserPromptNode(ask.prompt)
-        execution = await self._scheduler(store, config, ask).begin(self.graph, node, (state, config), info)
-        execution.adopt = _share
-        return execution
+        return UserPromptNode(ask.prompt), state, info
 
     async def _open_child(self, ask: Ask) -> Execution[AgentState, RunConfig[Any], FinalResult[ResultT]]:
         scope, run_id, options = as_child(ask.options, ask.given)
@@ -326,7 +348,7 @@ class RunSetup(Generic[ResultT]):
         if ended and not isinstance(model, Model):
             model = AbsentModel(model)
         if model is None:
-            raise UserError("there is no model: give the agent or the run `model=`, for example 'openai:gpt-4o'")
+            raise UserError(_NO_MODEL)
         model, limits = infer_model(model), options.get("usage_limits") or UsageLimits()
         problem = None if ended or limits.cost_limit is None else model.price_problem()
         if problem is not None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from agentgraph.exceptions import DecodeError, RunNotResumable
+from agentgraph.exceptions import DecodeError, RunNotResumable, UserError
 from agentgraph.graph import Problem, RunRecord
 from agentgraph.model import Model
 from agentgraph.settings import ModelSettings, merge_model_settings
@@ -18,12 +18,15 @@ from agentgraph.usage import UsageLimits
 from .config import EndStrategy
 from .options import RunOptions
 
-__all__ = ["StoredOptions", "missing", "resumed", "settled_deadline"]
+__all__ = ["StoredOptions", "check_storable", "missing", "resumed", "settled_deadline"]
 
 T = TypeVar("T")
 
 NEVER_STORED = ("extra_headers", "extra_body")
 """Settings that may hold secrets."""
+
+SUBMITTED = ("run_id", "conversation", "message_history", "model", "model_settings", "usage_limits", "deadline")
+"""The options of a run that others execute: those that are stored with it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +102,22 @@ class StoredOptions:
 def _storable(settings: ModelSettings) -> ModelSettings | None:
     kept: Any = {key: value for key, value in settings.items() if key not in NEVER_STORED}  # of services' own keys too
     return kept or None
+
+
+def check_storable(options: RunOptions[Any]) -> None:
+    """Refuse what a run that others execute would lack.
+
+    Raises:
+        UserError: names it.
+    """
+    lacking = [name for name in options if name not in SUBMITTED]
+    if lacking:
+        raise UserError(
+            f"a submitted run cannot be given {', '.join(lacking)}: it is executed by others, with what is stored of "
+            f"it, which is {', '.join(SUBMITTED)}"
+        )
+    if isinstance(options.get("model"), Model):
+        raise UserError("a submitted run is executed by others, who know its `model` by name: give the name")
 
 
 def settled_deadline(options: RunOptions[Any]) -> datetime | None:

@@ -1,8 +1,8 @@
-"""`agentgraph runs`: the runs of a store, as a table."""
+"""`agentgraph runs`: the runs of a store, as a table, once or again and again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from agentgraph.graph import RunFilter, RunRecord, Status
 from .errors import RefusedError
 from .printing import age, console, text
 from .stores import DEFAULT_STORE, StoreOption, existing_store
+from .watching import watch_runs
 
 __all__ = ["STYLES", "runs", "status_named", "tokens", "wakes"]
 
@@ -36,16 +37,24 @@ def runs(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many, the newest first.")] = 20,
     *,
     due: Annotated[bool, typer.Option("--due", help="Only those that sleep and whose time has come.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on showing how they stand, until Ctrl-C.")] = False,
 ) -> None:
     """List the runs of a store."""
-    which = RunFilter(
-        status=None if status is None else status_named(status),
-        agent=agent,
-        due_before=datetime.now(UTC).timestamp() if due else None,
-        limit=limit,
-    )
-    found = anyio.run(_list, store, which)
-    console().print(_table(found) if found else f"no runs{' like that' if status or agent or due else ''} in {store}")
+    named = None if status is None else status_named(status)
+
+    def which() -> RunFilter:
+        due_before = datetime.now(UTC).timestamp() if due else None
+        return RunFilter(status=named, agent=agent, due_before=due_before, limit=limit)
+
+    none = f"no runs{' like that' if status or agent or due else ''} in {store}"
+
+    def show(found: Sequence[RunRecord]) -> Table | str:
+        return _table(found) if found else none
+
+    if watch:
+        watch_runs(store, which, show)
+    else:
+        console().print(show(anyio.run(_list, store, which)))
 
 
 def tokens(run: RunRecord) -> int:
@@ -57,9 +66,9 @@ def tokens(run: RunRecord) -> int:
         return 0
 
 
-async def _list(where: str, which: RunFilter) -> Sequence[RunRecord]:
+async def _list(where: str, which: Callable[[], RunFilter]) -> Sequence[RunRecord]:
     async with existing_store(where) as store:
-        return await store.list(which)
+        return await store.list(which())
 
 
 def status_named(name: str) -> Status:

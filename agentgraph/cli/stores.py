@@ -12,11 +12,11 @@ import typer
 
 from agentgraph.exceptions import StoreError
 from agentgraph.graph import Store
-from agentgraph.stores import EncryptedStore, SivCipher, open_store
+from agentgraph.stores import Cipher, EncryptedStore, SivCipher, open_store
 
 from .errors import RefusedError
 
-__all__ = ["DEFAULT_STORE", "StoreOption", "existing_store", "opened_store"]
+__all__ = ["DEFAULT_STORE", "StoreOption", "check_there", "existing_store", "given_cipher", "opened_store"]
 
 DEFAULT_STORE = "agentgraph.db"
 
@@ -36,7 +36,7 @@ async def existing_store(where: str) -> AsyncGenerator[Store]:
         RefusedError: there is none, or it cannot be opened.
         UserError: `where` is an address that this release does not know.
     """
-    _check_there(where)
+    check_there(where)
     async with opened_store(where) as store:
         yield store
 
@@ -56,15 +56,25 @@ async def opened_store(where: str) -> AsyncGenerator[Store]:
         await store.aclose()
 
 
-def _check_there(where: str) -> None:
+def check_there(where: str) -> None:
+    """Refuse to create a store where one is only looked into.
+
+    Raises:
+        RefusedError: there is none.
+    """
     if "://" not in where and not Path(where).is_file():
         raise RefusedError(f"there is no store {where}; name its file with --store or AGENTGRAPH_STORE")
 
 
+def given_cipher() -> Cipher | None:
+    """What the keys in the environment encrypt with; None: there are none."""
+    keys = os.environ.get(KEY_VARIABLE, "").split()
+    return SivCipher(*keys) if keys else None
+
+
 def _open(where: str) -> Store:
     try:
-        store = open_store(where)
-        keys = os.environ.get(KEY_VARIABLE, "").split()
-        return EncryptedStore(store, SivCipher(*keys)) if keys else store
+        store, cipher = open_store(where), given_cipher()
+        return store if cipher is None else EncryptedStore(store, cipher)
     except StoreError as error:
         raise RefusedError(error.message) from error

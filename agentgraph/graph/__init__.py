@@ -9,6 +9,7 @@ from .appended import Appended
 from .below import Place, RunsBelow, cancel_tree, check_asked, find_child, once_free
 from .claiming import Ended, RunInfo
 from .context import GraphRunContext
+from .dispatched import Dispatched, DispatchEvent, HandedOn, Recovered, Submitted
 from .events import Emitted, Observer, RunEnded, RunEvent, RunStarted, StepEnded, StepStarted
 from .execution import Execution
 from .graph import Graph
@@ -29,6 +30,7 @@ from .store import (
     BranchRecord,
     Changes,
     Commit,
+    Dispatch,
     EventKind,
     EventRecord,
     JournalKind,
@@ -44,6 +46,7 @@ from .store import (
     Store,
     StoredRun,
 )
+from .submitting import Submission, Submittable
 from .upgrades import Upgrade, Upgrades
 
 if TYPE_CHECKING:
@@ -63,6 +66,9 @@ __all__ = [
     "Commit",
     "Deadline",
     "DiagramOptions",
+    "Dispatch",
+    "DispatchEvent",
+    "Dispatched",
     "Edge",
     "Emitted",
     "End",
@@ -78,6 +84,7 @@ __all__ = [
     "GraphRunContext",
     "GraphRunOptions",
     "GraphRunResult",
+    "HandedOn",
     "Interruption",
     "Join",
     "JournalKind",
@@ -92,6 +99,7 @@ __all__ = [
     "Problem",
     "Question",
     "RateLimit",
+    "Recovered",
     "RetryPolicy",
     "RunEnded",
     "RunEvent",
@@ -111,6 +119,9 @@ __all__ = [
     "Stepped",
     "Store",
     "StoredRun",
+    "Submission",
+    "Submittable",
+    "Submitted",
     "Tells",
     "TextAdded",
     "ToldEvent",

@@ -15,9 +15,9 @@ from .codec import Codec, Restored
 from .ledger import Ledger, Node
 from .lifecycle import Event, Status
 from .recorder import Recorder, UsageOf, ledgers_of, restore, to_its_end
-from .store import OPENING, ROOT, JournalRecord, NewRun, RunRecord, StepRecord, Store
+from .store import OPENING, ROOT, Dispatch, JournalRecord, NewRun, RunRecord, StepRecord, Store
 
-__all__ = ["MAX_ATTEMPTS", "Ended", "RunInfo", "claim", "create"]
+__all__ = ["MAX_ATTEMPTS", "Ended", "RunInfo", "claim", "create", "submit"]
 
 MAX_ATTEMPTS = 5
 """A step that has lost so many processes gives its run up as failed."""
@@ -50,6 +50,8 @@ class RunInfo:
     """When the run has to be done. Not stored by itself: `options` is."""
     options: bytes = b"{}"
     """Opaque to the engine; a JSON object that whoever made the graph reads on resume."""
+    dispatch: Dispatch | None = None
+    """How it is to be executed, if it is only created here."""
 
 
 async def create(
@@ -60,6 +62,25 @@ async def create(
     Raises:
         RunExists, StoreError: see `Store.create`.
     """
+    new, ledger = _new_run(codec, info, opening, usage_of)
+    record = await to_its_end(store, store.create(new))
+    ledger.stored()
+    return Recorder(store, codec, {ROOT: ledger}, record, usage_of, usage=new.usage)
+
+
+async def submit(
+    store: Store, codec: Codec, info: RunInfo, opening: tuple[str, Node, Any], usage_of: UsageOf
+) -> RunRecord:
+    """Write a new run, its first node and state, and leave it to who claims it.
+
+    Raises:
+        RunExists, StoreError: see `Store.create`.
+    """
+    new, _ = _new_run(codec, info, opening, usage_of)
+    return await to_its_end(store, store.create(new))
+
+
+def _new_run(codec: Codec, info: RunInfo, opening: tuple[str, Node, Any], usage_of: UsageOf) -> tuple[NewRun, Ledger]:
     graph, node, state = opening
     ledger = codec.ledger() if info.after is None else info.after.ledger
     encoded = ledger.encode(OPENING, state, None, node)
@@ -72,6 +93,7 @@ async def create(
             seq=OPENING, node="", outcome=encoded.outcome, body=encoded.body, state=encoded.changed, usage=usage
         ),
         pending=encoded.outcome,
+        status=Status.RUNNING if info.dispatch is None else Status.PENDING,
         state=encoded.state,
         usage=usage,
         options=info.options,
@@ -80,10 +102,9 @@ async def create(
         origin=None if info.after is None else (info.after.record.run_id, info.after.record.seq),
         parent=info.parent,
         named=info.named,
+        dispatch=info.dispatch,
     )
-    record = await to_its_end(store, store.create(new))
-    ledger.stored()
-    return Recorder(store, codec, {ROOT: ledger}, record, usage_of, usage=usage)
+    return new, ledger
 
 
 async def claim(

@@ -15,6 +15,7 @@ from typing_extensions import TypeVar, Unpack
 
 from agentgraph.clock import new_run_id
 from agentgraph.exceptions import DecodeError, RunNotFound, RunNotResumable, UserError
+from agentgraph.naming import variable_name
 from agentgraph.portal import run_sync
 
 from .below import Place
@@ -31,7 +32,8 @@ from .problems import Problem, problems_in
 from .questions import load_awake
 from .run import GraphRun, GraphRunResult
 from .scheduler import Scheduler
-from .store import Store, resolve_store
+from .store import RunRecord, Store, resolve_store
+from .submitting import Submission
 
 if TYPE_CHECKING:
     import networkx
@@ -161,6 +163,28 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
                     pass
         assert run.result is not None  # the iteration ends with an End, or raises
         return run.result
+
+    async def __submit__(
+        self, start: BaseNode[StateT, DepsT, ResultT], to: Submission, options: Mapping[str, Any], /
+    ) -> RunRecord:
+        """Create a run for others to execute: see `Submittable`; it takes `state`, `run_id` and `deadline`."""
+        unknown = options.keys() - {"state", "run_id", "deadline"}
+        if unknown:
+            message = f"a submitted graph takes `state`, `run_id` and `deadline`, and not {', '.join(sorted(unknown))}"
+            raise UserError(message)
+        frame = inspect.currentframe()
+        self.name = self.name or variable_name(self, frame and frame.f_back)
+        scheduler = Scheduler(to.store)
+        deadline = absolute_deadline(options.get("deadline"), scheduler.clock)
+        info = RunInfo(
+            run_id=options.get("run_id") or new_run_id(),
+            named=True,
+            deadline=deadline,
+            options=dump_deadline(deadline),
+            dispatch=to.dispatch,
+        )
+        # What is left out is None, which is what StateT is where a graph needs none.
+        return await scheduler.submit(self, start, cast("StateT", options.get("state")), info)
 
     async def edit(self, run_id: str, change: Change[StateT], *, store: Store | str | PathLike[str]) -> StateT:
         """Change the state of a stored run that nobody executes, as a step of its own, `(edit)`.

@@ -23,6 +23,7 @@ __all__ = [
     "Alarm",
     "BranchRecord",
     "Commit",
+    "Dispatch",
     "EventKind",
     "EventRecord",
     "JournalKind",
@@ -115,6 +116,20 @@ class BranchRecord:
     """The newest small state of the branch, whole; empty where it is still that of the fork."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """How a run that was handed to a dispatcher is to be executed. Kept with the run, never encrypted."""
+
+    queue: str
+    """The queue that it stands in."""
+    tenant: str | None = None
+    """Whom it is for, where a queue bounds what one tenant may have."""
+    priority: int = 0
+    """1 comes before 2, and 0 before both."""
+    after: float | None = None
+    """Not before this Unix time."""
+
+
 @record
 class RunRecord:
     """A run as it stands."""
@@ -153,6 +168,8 @@ class RunRecord:
     updated_at: float = 0.0
     wake_at: float | None = None
     """When a run that waits is to be resumed, answered or not, Unix time; None: it waits for answers alone."""
+    dispatch: Dispatch | None = None
+    """How it is executed, if it was handed to a dispatcher; None: by whoever calls for it."""
 
     def check_readable(self) -> None:
         """Refuse a run whose store was opened without its key.
@@ -289,6 +306,8 @@ class NewRun:
     """What the journal of its first step holds already."""
     branches: Sequence[BranchRecord] = ()
     """The open branches that it begins with, where that step is a fork's."""
+    dispatch: Dispatch | None = None
+    """How it is to be executed, if it is handed to a dispatcher: it is created `PENDING` then."""
 
 
 @record
@@ -337,6 +356,8 @@ class RunFilter:
     """Created at or after this Unix time."""
     due_before: float | None = None
     """Those that sleep until this Unix time, or until an earlier one: they are to be resumed."""
+    submitted: bool = False
+    """Only those that were handed to a dispatcher."""
     before: tuple[float, str] | None = None
     """For the next page: `(created_at, run_id)` of the last run of the page before."""
     limit: int = 100

@@ -21,7 +21,7 @@ from agentgraph.exceptions import RunNotResumable
 from .attempts import retries
 from .below import Place, check_asked, find_child, once_free
 from .blueprint import Blueprint
-from .claiming import Ended, RunInfo, claim, create
+from .claiming import Ended, RunInfo, claim, create, submit
 from .codec import Codec
 from .context import GraphRunContext
 from .events import Observer, Outlet, RunStarted
@@ -97,6 +97,25 @@ class Scheduler:
             recorder = await create(self.store, graph.codec, info, opening, graph.usage_of)
         root = self._root(graph, (state, deps), recorder, Frontier(0, node), (info.run_id, info.deadline))
         return await self._opened(Execution(root))
+
+    async def submit(
+        self,
+        graph: Blueprint[StateT, DepsT, ResultT],
+        node: BaseNode[StateT, DepsT, ResultT],
+        state: StateT,
+        info: RunInfo,
+    ) -> RunRecord:
+        """Create a run that nobody executes yet, committed with its first node; `info` says who will.
+
+        Raises:
+            GraphRuntimeError: the node is not in the graph.
+            UserError: the state is none of the graph's.
+            RunExists, StoreError: see `Store.create`.
+        """
+        assert self.store is not None  # where it is to be found
+        graph.check_start(node)
+        graph.check_state(state)
+        return await submit(self.store, graph.codec, info, (graph.name or "graph", node, state), graph.usage_of)
 
     async def ended(self, graph: Blueprint[StateT, DepsT, ResultT], record: RunRecord) -> Ended:
         """Read a run that nobody executes, for another one to go on from.

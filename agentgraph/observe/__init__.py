@@ -6,9 +6,10 @@ extra `otel`, is imported when the first `InstrumentationSettings` are made.
 
 from __future__ import annotations
 
+from .dispatching import DispatchMetrics
 from .instrumented import InstrumentedModel
 from .instruments import Instrument
 from .logs import LoggingObserver
 from .settings import InstrumentationSettings
 
-__all__ = ["Instrument", "InstrumentationSettings", "InstrumentedModel", "LoggingObserver"]
+__all__ = ["DispatchMetrics", "Instrument", "InstrumentationSettings", "InstrumentedModel", "LoggingObserver"]

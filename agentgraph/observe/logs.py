@@ -6,7 +6,20 @@ import logging
 from typing import assert_never
 
 from agentgraph.agent import CallEnded, CallStarted, ReplyStarted, RequestEnded, RequestStarted
-from agentgraph.graph import Emitted, RunEnded, RunEvent, RunStarted, Status, StepEnded, StepStarted
+from agentgraph.graph import (
+    Dispatched,
+    DispatchEvent,
+    Emitted,
+    HandedOn,
+    Recovered,
+    RunEnded,
+    RunEvent,
+    RunStarted,
+    Status,
+    StepEnded,
+    StepStarted,
+    Submitted,
+)
 from agentgraph.messages import RetryPromptPart, ToolReturnPart
 
 __all__ = ["LoggingObserver"]
@@ -14,6 +27,8 @@ __all__ = ["LoggingObserver"]
 
 class LoggingObserver:
     """Logs what happens in runs: runs at INFO, failed ones at ERROR, steps, requests and calls at DEBUG.
+
+    What becomes of a run that was submitted is told at INFO, at WARNING if its worker was lost.
 
     Each record carries `run_id`, and `seq` where it is about a step. One object observes any number of runs, of agents
     (`Agent(instrument=LoggingObserver())`) and of other graphs (`graph.run(observers=[LoggingObserver()])`).
@@ -63,6 +78,8 @@ class LoggingObserver:
                 return f"tool {event.part.tool_name} is called{self._content(event.part.args)}"
             case CallEnded():
                 return f"tool {event.call.part.tool_name} {self._answer(event)}"
+            case Submitted() | Dispatched() | HandedOn() | Recovered():
+                return _dispatched(event)
             case _:
                 return f"emitted {type(event).__name__}{self._content(event)}"
 
@@ -96,11 +113,30 @@ class LoggingObserver:
         return f": {value!r}" if self._include_content else ""
 
 
+def _dispatched(event: DispatchEvent) -> str:
+    queue = event.queue if event.tenant is None else f"{event.queue} for {event.tenant}"
+    match event:
+        case Submitted():
+            return f"submitted to queue {queue}"
+        case Dispatched(waited=None):
+            return f"taken from queue {queue}"
+        case Dispatched(waited=waited):
+            return f"taken from queue {queue} after {waited:.2f} s"
+        case HandedOn():
+            return f"handed on to queue {queue}"
+        case Recovered(executor=executor):
+            return f"given back to queue {queue}, for worker {executor} was lost"
+        case _ as never:
+            assert_never(never)
+
+
 def _level(event: RunEvent) -> int:
     match event:
         case RunEnded(status=Status.FAILED):
             return logging.ERROR
-        case RunStarted() | RunEnded():
+        case Emitted(event=Recovered()):
+            return logging.WARNING
+        case RunStarted() | RunEnded() | Emitted(event=Submitted() | Dispatched() | HandedOn()):
             return logging.INFO
         case _:
             return logging.DEBUG

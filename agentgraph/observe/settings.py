@@ -10,7 +10,7 @@ from agentgraph.exceptions import UserError
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger, LoggerProvider
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import Meter, MeterProvider
     from opentelemetry.trace import Tracer, TracerProvider
 
     from .metrics import RequestMetrics
@@ -41,6 +41,7 @@ class InstrumentationSettings:
 
     tracer: Tracer
     event_logger: Logger
+    meter: Meter
     metrics: RequestMetrics
     event_mode: EventMode
     include_content: bool
@@ -64,7 +65,8 @@ class InstrumentationSettings:
 
         self.tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self.event_logger = get_logger(SCOPE, __version__, event_logger_provider)
-        self.metrics = RequestMetrics(get_meter(SCOPE, __version__, meter_provider))
+        self.meter = get_meter(SCOPE, __version__, meter_provider)
+        self.metrics = RequestMetrics(self.meter)
         self.event_mode = event_mode
         self.include_content = include_content
 

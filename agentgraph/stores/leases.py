@@ -143,6 +143,11 @@ class Leases:
             claim.ring(Signal.LAPSED, self._place)
         return following
 
+    def is_late(self, run_id: str, now: float) -> bool:
+        """Whether a run was held, and its lease has run out."""
+        claim = self._held.get(run_id)
+        return run_id in self._gone if claim is None else claim.until <= now
+
     def clear(self) -> None:
         """Forget all."""
         with self._lock:

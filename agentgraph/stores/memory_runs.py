@@ -18,6 +18,7 @@ from agentgraph.graph.store import (
     BranchRecord,
     Changes,
     Commit,
+    Dispatch,
     EventRecord,
     JournalRecord,
     NewRun,
@@ -77,6 +78,7 @@ class MemoryRun:
     attempt: int = 1
     error: str | None = None
     wake_at: float | None = None
+    dispatch: Dispatch | None = None
     asked: bool = False
     alarm: Alarm | None = None
     journal: dict[tuple[str, int, str], JournalRecord] = field(
@@ -106,6 +108,7 @@ class MemoryRun:
             seq=run.seq,
             branches={each.branch: each for each in run.branches},
             status=run.status,
+            dispatch=run.dispatch,
             journal={(row.branch, row.seq, row.key): row for row in run.calls},
         )
 
@@ -199,6 +202,7 @@ class MemoryRun:
             and which.origin in (None, self.origin and self.origin[0])
             and (which.since is None or self.created_at >= which.since)
             and (which.due_before is None or self._is_due(which.due_before))
+            and (self.dispatch is not None or not which.submitted)
             and (which.before is None or self.age < which.before)
         )
 
@@ -232,6 +236,7 @@ class MemoryRun:
             created_at=self.created_at,
             updated_at=self.updated_at,
             wake_at=self.wake_at,
+            dispatch=self.dispatch,
         )
 
     def _is_due(self, before: float) -> bool:

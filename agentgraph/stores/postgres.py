@@ -38,8 +38,9 @@ from agentgraph.graph.store import (
 
 from .blobs import Blobs, Cutter
 from .claims import settled
-from .group_commit import GroupWriter, Item
+from .group_commit import GroupWriter
 from .leases import Leases
+from .medium import Item
 from .owner import this_process
 from .postgres_batches import Answer, Cancel, Claim, Create, Delete, GiveBack, Insert, Note, Tell, Write
 from .postgres_branches import Branches
@@ -106,7 +107,7 @@ class PostgresStore(DatabaseReads):
             raise UserError(f"schema={schema!r} will not do; give letters, digits and _, at most {_LONGEST_NAME} bytes")
         self.settings = (lease, synchronous, patience)
         database = Database.at(url, schema, synchronous)
-        self.place = database.place
+        self.place, self.database = database.place, database
         leases, retrying, reads = Leases(lease, database.place), _retrying(patience), Reads.build(schema)
         statements = Statements.build(schema)
         branches = Branches.build(schema, statements, reads)

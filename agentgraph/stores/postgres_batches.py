@@ -21,8 +21,8 @@ from agentgraph.graph.store import (
 )
 
 from .claims import committed, settled
-from .group_commit import Item
 from .leases import Change
+from .medium import Item
 from .postgres_statements import Grouped, Statements
 from .rows import STEP, Row, journal_values, new_run_values, run_record, step_values
 from .told import event_rows

@@ -75,6 +75,8 @@ class Reads:
         }
         chosen = {text: value for text, value in conditions.items() if value is not None}
         texts, values = list(chosen), list[object](chosen.values())
+        if which.submitted:
+            texts.append(b"dispatch IS NOT NULL")
         if which.before is not None:
             texts.append(b"(created_at, run_id) < (%s, %s)")
             values += which.before

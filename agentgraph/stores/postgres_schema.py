@@ -140,7 +140,13 @@ _TIMERS: Sequence[LiteralString] = (
     "CREATE INDEX runs_by_wake ON {schema}.runs (wake_at) WHERE wake_at IS NOT NULL",
 )
 
-MIGRATIONS: Sequence[Sequence[LiteralString]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS, _TIMERS)
+# Runs that were handed to a dispatcher, which adds functions and triggers of its own to the schema.
+_DISPATCHED: Sequence[LiteralString] = (
+    "ALTER TABLE {schema}.runs ADD COLUMN dispatch text",
+    "CREATE INDEX runs_by_dispatch ON {schema}.runs (status, created_at, run_id) WHERE dispatch IS NOT NULL",
+)
+
+MIGRATIONS: Sequence[Sequence[LiteralString]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS, _TIMERS, _DISPATCHED)
 """The statements that lead from format n to n + 1, at index n; format 0 is an empty schema."""
 
 FORMAT = len(MIGRATIONS)

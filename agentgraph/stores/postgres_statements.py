@@ -32,15 +32,15 @@ _STEP_COLUMNS: LiteralString = (
 _CREATE_COLUMNS: LiteralString = (
     "run_id text, graph text, agent text, run_state bytea, run_usage bytea, options bytea, pending text,"
     " conversation text, parent text, origin_run text, origin_seq int8, status text, epoch int8, run_seq int8,"
-    " run_attempt int8, token text, opened bool, " + _STEP_COLUMNS
+    " run_attempt int8, dispatch text, token text, opened bool, " + _STEP_COLUMNS
 )
 _CREATE: LiteralString = """
     created AS (
         INSERT INTO {schema}.runs (run_id, graph, agent, status, epoch, seq, attempt, state, usage, options, pending,
-            conversation, parent, origin_run, origin_seq, token, created_at, updated_at,
+            conversation, parent, origin_run, origin_seq, dispatch, token, created_at, updated_at,
             owner_host, owner_pid, owner_started, owner_name, lease_until)
         SELECT run_id, graph, agent, status, epoch, run_seq, run_attempt, run_state, run_usage, options, pending,
-            conversation, parent, origin_run, origin_seq, token, clock.now, clock.now,
+            conversation, parent, origin_run, origin_seq, dispatch, token, clock.now, clock.now,
             CASE {held} %(host)b::text END, CASE {held} %(pid)b::int8 END, CASE {held} %(started)b::int8 END,
             CASE {held} %(name)b::text END, CASE {held} clock.now + %(lease)b::float8 ELSE 0 END
         FROM given, clock ORDER BY run_id

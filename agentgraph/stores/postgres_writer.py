@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import psycopg
 from tenacity import Retrying
 
-from .group_commit import OutOfReachError
 from .leases import Leases
+from .medium import OutOfReachError
 from .postgres_batches import PostgresItem, goes_alone, in_rounds, make_batches
 from .postgres_database import Database
 from .postgres_errors import cannot_write, is_lost, may_have_arrived

@@ -62,6 +62,6 @@ def check_rest(run: RunRecord, now: float, is_dead: IsDead, *, held: bool = Fals
 
 
 def as_inserted(run: RunRecord) -> RunRecord:
-    """A run of another store as it is written into this one: nobody executes it."""
+    """A run of another store as it is written into this one: nobody executes it, and it stands in no queue."""
     status = Status.PENDING if run.status is Status.RUNNING else run.status
-    return replace(run, status=status, owner=None, lease_until=0.0)
+    return replace(run, status=status, owner=None, lease_until=0.0, dispatch=None)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, LiteralString
 
+from pydantic_core import from_json, to_json
+
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.store import BranchRecord, JournalKind, JournalRecord, NewRun, Owner, RunRecord, StepRecord
+from agentgraph.graph.store import (
+    BranchRecord,
+    Dispatch,
+    JournalKind,
+    JournalRecord,
+    NewRun,
+    Owner,
+    RunRecord,
+    StepRecord,
+)
 
 __all__ = [
     "BRANCH",
@@ -30,7 +42,7 @@ Row = tuple[Any, ...]  # any: drivers do not know the types of columns
 RUN: LiteralString = """
     run_id, graph, agent, status, epoch, seq, attempt, state, usage, options, pending, error, conversation, parent,
     origin_run, origin_seq, owner_host, owner_pid, owner_started, owner_name, lease_until, created_at, updated_at,
-    wake_at
+    wake_at, dispatch
 """
 STEP: LiteralString = """
     branch, seq, node, outcome, body, state, usage, attempt, started_at, ended_at, owner
@@ -50,7 +62,7 @@ def run_record(row: Row) -> RunRecord:
     """A row of `RUN`."""
     (run_id, graph, agent, status, epoch, seq, attempt, state, usage, options, pending, error, *rest) = row
     (conversation, parent, origin_run, origin_seq, host, pid, started, name, lease_until, *times) = rest
-    created, updated, wake_at = times
+    created, updated, wake_at, dispatch = times
     return RunRecord(
         run_id=run_id,
         graph=graph,
@@ -72,6 +84,7 @@ def run_record(row: Row) -> RunRecord:
         created_at=created,
         updated_at=updated,
         wake_at=wake_at,
+        dispatch=None if dispatch is None else Dispatch(**from_json(dispatch)),
     )
 
 
@@ -115,14 +128,14 @@ def branch_values(record: BranchRecord) -> Row:
 def new_run_values(run: NewRun) -> Row:
     """What a new run brings: `run_id, graph, agent, state, usage, options, pending, conversation, parent, origin_…`.
 
-    Then `status, epoch, seq, attempt`.
+    Then `status, epoch, seq, attempt, dispatch`.
     """
     held = run.status is Status.RUNNING
     origin_run, origin_seq = run.origin or (None, None)
     return (
         *(run.run_id, run.graph, run.agent, run.state, run.usage, run.options, run.pending),
         *(run.conversation, run.parent, origin_run, origin_seq),
-        *(run.status.value, int(held), run.seq, int(held)),
+        *(run.status.value, int(held), run.seq, int(held), _dispatch_value(run.dispatch)),
     )
 
 
@@ -134,6 +147,7 @@ def run_values(run: RunRecord) -> Row:
         *(run.run_id, run.graph, run.agent, run.status.value, run.epoch, run.seq, run.attempt),
         *(run.state, run.usage, run.options, run.pending, run.error, run.conversation, run.parent),
         *(origin_run, origin_seq, *owner, run.lease_until, run.created_at, run.updated_at, run.wake_at),
+        _dispatch_value(run.dispatch),
     )
 
 
@@ -151,3 +165,7 @@ def journal_values(record: JournalRecord) -> Row:
         *(record.branch, record.seq, record.key),
         *(record.kind.value, record.digest, record.value, record.usage),
     )
+
+
+def _dispatch_value(dispatch: Dispatch | None) -> str | None:
+    return None if dispatch is None else to_json(asdict(dispatch), exclude_none=True).decode()

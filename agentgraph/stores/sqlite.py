@@ -33,8 +33,9 @@ from agentgraph.graph.store import (
 )
 
 from .blobs import Blobs, Cutter
-from .group_commit import GroupWriter, Item
+from .group_commit import GroupWriter
 from .leases import Leases
+from .medium import Item
 from .owner import this_process
 from .readers import Readers
 from .sqlite_care import Care

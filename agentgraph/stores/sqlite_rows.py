@@ -50,9 +50,9 @@ _FIND_RUN = _RUN + "WHERE run_id = ?"
 
 _INSERT_RUN = """
     INSERT INTO runs (run_id, graph, agent, state, usage, options, pending, conversation, parent, origin_run,
-        origin_seq, status, epoch, seq, attempt, owner_host, owner_pid, owner_started, owner_name, lease_until,
-        created_at, updated_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        origin_seq, status, epoch, seq, attempt, dispatch, owner_host, owner_pid, owner_started, owner_name,
+        lease_until, created_at, updated_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run_id) DO NOTHING
 """
 
@@ -106,6 +106,8 @@ def read_runs(connection: sqlite3.Connection, which: RunFilter) -> list[RunRecor
     }
     chosen = {text: value for text, value in conditions.items() if value is not None}
     texts, values = list(chosen), list[object](chosen.values())
+    if which.submitted:
+        texts.append("dispatch IS NOT NULL")
     if which.before is not None:
         texts.append("(created_at, run_id) < (?, ?)")
         values += which.before

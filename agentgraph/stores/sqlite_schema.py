@@ -92,7 +92,13 @@ _TIMERS = (
     "CREATE INDEX runs_by_wake ON runs (wake_at) WHERE wake_at IS NOT NULL",
 )
 
-MIGRATIONS: Sequence[Sequence[str]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS, _TIMERS)
+# Runs that were handed to a dispatcher.
+_DISPATCHED = (
+    "ALTER TABLE runs ADD COLUMN dispatch TEXT",
+    "CREATE INDEX runs_by_dispatch ON runs (status, created_at, run_id) WHERE dispatch IS NOT NULL",
+)
+
+MIGRATIONS: Sequence[Sequence[str]] = (_FORMAT_1, _FORMAT_2, _TOLD_EVENTS, _TIMERS, _DISPATCHED)
 """The statements that lead from format n to n + 1, at index n; format 0 is an empty file."""
 
 FORMAT = len(MIGRATIONS)

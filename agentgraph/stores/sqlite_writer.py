@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from agentgraph.clock import Clock, unix_time
 from agentgraph.exceptions import AgentRunError, GraphRuntimeError, UserError
 
-from .group_commit import Item, OutOfReachError
 from .leases import Change, Leases
+from .medium import Item, OutOfReachError
 from .sqlite_blobs import keep_blobs
 from .sqlite_errors import cannot_write
 from .sqlite_file import File

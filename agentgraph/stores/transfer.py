@@ -130,7 +130,7 @@ async def _children(store: RunReader, run_id: str) -> list[str]:
 
 def _plain(stored: StoredRun) -> dict[str, object]:
     return {
-        "run": _fields(replace(stored.run, owner=None, lease_until=0.0)),
+        "run": _fields(replace(stored.run, owner=None, lease_until=0.0, dispatch=None)),
         "steps": [_fields(step) for step in stored.steps],
         "calls": [_fields(call) for call in stored.calls],
         **({"branches": [_fields(branch) for branch in stored.branches]} if stored.branches else {}),

@@ -349,6 +349,8 @@ async def test_a_file_of_the_first_format_is_brought_up(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:  # as the first release left it
         connection.execute("DROP TABLE run_blobs")
         connection.execute("DROP INDEX runs_by_wake")
+        connection.execute("DROP INDEX runs_by_dispatch")
+        connection.execute("ALTER TABLE runs DROP COLUMN dispatch")
         connection.execute("ALTER TABLE runs DROP COLUMN wake_at")
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'format'")
     store = SQLiteStore(path)

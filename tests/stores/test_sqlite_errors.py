@@ -23,8 +23,9 @@ from agentgraph.exceptions import RunBusy, StoreError
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import RunRecord, Store
 from agentgraph.stores import SQLiteStore
-from agentgraph.stores.group_commit import GroupWriter, Item
+from agentgraph.stores.group_commit import GroupWriter
 from agentgraph.stores.leases import Leases
+from agentgraph.stores.medium import Item
 from agentgraph.stores.owner import this_process
 from agentgraph.stores.samples import HandClock, new_run, next_commit, settlement
 from agentgraph.stores.sqlite_errors import cannot_read, check_version

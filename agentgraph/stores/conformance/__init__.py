@@ -16,7 +16,7 @@ import pytest
 
 # Before the parts are imported, so that an assert which fails shows its values.
 _PARTS = (
-    *("answers", "branches", "care", "claims", "events", "journals"),
+    *("answers", "branches", "care", "claims", "dispatches", "events", "journals"),
     *("lists", "origins", "owners", "signals", "steps", "timers"),
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
@@ -28,6 +28,7 @@ from .branches import Branching  # noqa: E402
 from .care import Deleting, Inserting  # noqa: E402
 from .claims import Claims  # noqa: E402
 from .clocks import Clocks, SharedClocks  # noqa: E402
+from .dispatches import Dispatches  # noqa: E402
 from .events import Events, SharedEvents  # noqa: E402
 from .journals import Cancels, Journals  # noqa: E402
 from .lists import Lists  # noqa: E402
@@ -51,6 +52,7 @@ class StoreConformance(
     Answers,
     Sleeping,
     Timers,
+    Dispatches,
     Forks,
     Turns,
     Lists,

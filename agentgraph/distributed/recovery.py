@@ -1,0 +1,205 @@
+"""Gives the work of workers that have died or hang to others, and finds runs that nobody was told to go on with.
+
+Every worker has such a thread; of all of them one looks at a time. The engine recovers nothing by itself: an entry that
+a worker has taken stands there as taken. So:
+
+- A worker is *dead* if its lock is free and its process is gone, which can be seen on its own machine at once; on
+  another machine, if the lock stays free for a while in one session of who looks. For after a restart of the server all
+  locks are free, and all workers are about to take theirs again.
+- A worker is *stale* if it has given no sign of life for longer than it may.
+
+What they had taken goes back to its own queue, so no limit is passed by: an entry of a queue with a rate not before its
+beginning has left the window, for the engine forgets it then. Who takes such an entry waits until the run's lease is
+over, or its owner seen to be dead; an owner that comes back is refused by the store.
+
+A run that rests, is due, or was answered, or whose lease is long over, while no entry says so, is given one: that would
+be our mistake, or the engine's tables were lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+
+from agentgraph.exceptions import StoreError
+from agentgraph.graph import DispatchEvent, Owner, Recovered
+from agentgraph.stores.owner import is_dead, this_process
+from agentgraph.stores.postgres_schema import Connection
+from agentgraph.stores.rows import Row
+
+from .queues import Queues
+from .telling import Tell
+
+__all__ = ["GRACE", "Recovery", "Seen"]
+
+LOG = logging.getLogger("agentgraph.distributed")
+
+_LOOK = 0.25
+"""Seconds between two looks for workers."""
+
+_RECONCILE = 5.0
+"""Seconds between two looks for runs, and after which a run that stands still is found."""
+
+GRACE = 2.0
+"""Seconds that the lock of a worker on another machine has to be free."""
+
+# The locks are given back when the look ends. Our own is held by another session of ours, and so not free.
+_WORKERS: LiteralString = """
+    SELECT executor, free, owner_host, owner_pid, owner_started, owner_name,
+        coalesce(clock.now - beat_at, 0) AS silent, coalesce(clock.now - missed_at, 0) AS missed
+    FROM (
+        SELECT executor, pg_try_advisory_xact_lock({lock}) AS free FROM (
+            SELECT DISTINCT executor_id AS executor FROM {engine}.workflow_status
+            WHERE status = 'PENDING' AND name = 'agentgraph.advance'
+            UNION SELECT executor FROM {schema}.workers
+        ) AS known
+    ) AS looked LEFT JOIN {schema}.workers USING (executor),
+        (SELECT extract(epoch FROM clock_timestamp())::float8 AS now) AS clock
+"""
+_MISSED: LiteralString = """
+    UPDATE {schema}.workers SET missed_at = extract(epoch FROM clock_timestamp())
+    WHERE executor = ANY(%s) AND missed_at IS NULL
+"""
+_TAKEN: LiteralString = """
+    SELECT s.workflow_uuid, s.queue_name, s.executor_id, woken.run_id, coalesce(r.seq, 0), r.dispatch::json->>'tenant'
+    FROM {engine}.workflow_status AS s LEFT JOIN {engine}.queues AS q ON q.name = s.queue_name,
+        LATERAL (SELECT regexp_replace(s.workflow_uuid, ':[0-9]+(:[a-z]+)?$', '') AS run_id) AS woken
+        LEFT JOIN {schema}.runs AS r USING (run_id)
+    WHERE s.status = 'PENDING' AND s.name = 'agentgraph.advance' AND s.executor_id = ANY(%s)
+    AND (NOT s.rate_limited OR s.started_at_epoch_ms < extract(epoch FROM clock_timestamp()) * 1000
+        - 1000 * greatest(q.rate_limit_period_sec, q.partition_rate_limit_period_sec, 0))
+"""
+_BURY: LiteralString = """
+    DELETE FROM {schema}.workers AS w WHERE executor = ANY(%s) AND NOT EXISTS (
+        SELECT FROM {engine}.workflow_status AS s WHERE s.status = 'PENDING' AND s.executor_id = w.executor
+    )
+"""
+_STRANDED: LiteralString = """
+    SELECT {schema}.dispatch(r.run_id, '', NULL), r.run_id FROM {schema}.runs AS r,
+        (SELECT extract(epoch FROM clock_timestamp())::float8 - %s AS then) AS clock
+    WHERE r.dispatch IS NOT NULL AND r.status IN ('pending', 'running', 'waiting') AND (
+        r.status = 'pending' AND r.updated_at < clock.then
+            AND coalesce((r.dispatch::json->>'after')::float8, 0) < clock.then
+        OR r.status = 'running' AND r.lease_until < clock.then
+        OR r.status = 'waiting' AND r.updated_at < clock.then AND (r.wake_at < clock.then OR EXISTS (
+            SELECT FROM {schema}.journal AS j WHERE j.run_id = r.run_id AND j.kind = 'answered'
+        ))
+    ) AND NOT EXISTS (
+        SELECT FROM {engine}.workflow_status AS s WHERE s.workflow_uuid = ANY (
+            SELECT r.run_id || ':' || n || purpose
+            FROM generate_series(r.epoch, r.epoch + 1) AS n, unnest(ARRAY['', ':timer']) AS purpose
+        ) AND s.status IN ('ENQUEUED', 'PENDING', 'DELAYED')
+    )
+    LIMIT 1000
+"""
+_ALONE: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtextextended('agentgraph recovery {schema}', 3))"
+_FORGOTTEN: LiteralString = "SET idle_in_transaction_session_timeout = '5s'"
+"""Who is stopped while it looks keeps others from looking; not for longer than this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A worker, as it was seen: by its lock, its row, and its process if that is on this machine."""
+
+    executor: str
+    free: bool
+    """Nobody has its lock."""
+    owner: Owner | None
+    """Its process; None: it has no row, for it has ended in good order, or was given up before."""
+    silent: float = 0.0
+    """Seconds since its last sign of life."""
+    missed: float = 0.0
+    """Seconds since its lock was first seen to be free."""
+
+    def is_lost(self, stale_after: float) -> bool:
+        """Whether its work is to be given to others."""
+        if self.owner is None:
+            return self.free
+        stale = self.silent > stale_after
+        if not self.free:
+            return stale
+        if self.owner.host and self.owner.host == this_process().host:
+            return is_dead(self.owner) or stale  # else it lives, and is about to take its lock again
+        return self.missed > GRACE
+
+
+def _nobody(run_id: str, seq: int, event: DispatchEvent) -> None:
+    """Is told, and nobody hears it."""
+
+
+class Recovery:
+    """The thread, from `start` to `stop`."""
+
+    def __init__(self, queues: Queues, stale_after: float, tell: Tell = _nobody) -> None:
+        self._queues, self._stale_after, self._tell = queues, stale_after, tell
+        texts = (_ALONE, _WORKERS, _MISSED, _TAKEN, _BURY, _STRANDED)
+        self._alone, self._workers, self._missed, self._taken, self._bury, self._stranded = map(queues.render, texts)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="agentgraph recovery", daemon=True)
+        self._reconcile_at = 0.0
+        self._pause = _LOOK
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    def _work(self) -> None:
+        while not self._stopped.wait(_LOOK):
+            try:
+                with self._queues.database.connect() as connection:
+                    self._look_on(connection)
+            except (psycopg.Error, StoreError) as error:
+                LOG.info("dead workers are looked for again: %s", error)
+
+    def _look_on(self, connection: Connection) -> None:
+        connection.execute(_FORGOTTEN)
+        while not self._stopped.wait(self._pause):
+            with connection.transaction():
+                self._look(connection)
+
+    def _look(self, connection: Connection) -> None:
+        if connection.execute(self._alone).fetchone() != (True,):
+            return
+        workers = [_seen(row) for row in connection.execute(self._workers)]
+        self._pause = _LOOK * max(1, len(workers) / 2)
+        connection.execute(self._missed, ([worker.executor for worker in workers if worker.free],))
+        lost = [worker for worker in workers if worker.is_lost(self._stale_after)]
+        if lost:
+            self._give_back(connection, lost)
+        if time.monotonic() >= self._reconcile_at:
+            for _, run_id in connection.execute(self._stranded, (_RECONCILE,)):
+                LOG.warning("run %r was ready and stood in no queue; it does now", run_id)
+            self._reconcile_at = time.monotonic() + _RECONCILE
+
+    def _give_back(self, connection: Connection, lost: Sequence[Seen]) -> None:
+        names = [worker.executor for worker in lost]
+        taken: dict[str, list[str]] = {}
+        rows = connection.execute(self._taken, (names,)).fetchall()
+        for workflow, queue, *_ in rows:
+            taken.setdefault(queue, []).append(workflow)
+        if taken:
+            with self._queues.client() as client:
+                for queue, workflows in taken.items():
+                    client.resume_workflows(workflows, queue_name=queue)
+            LOG.warning("%d runs of lost workers %s are given to others", len(rows), names)
+            for _, queue, executor, run_id, seq, tenant in rows:
+                self._tell(run_id, seq, Recovered(queue, tenant, executor))
+        connection.execute(self._bury, ([worker.executor for worker in lost if worker.free],))
+
+
+def _seen(row: Row) -> Seen:
+    executor, free, host, pid, started, name, silent, missed = row
+    owner = None if pid is None else Owner(host, pid, started, name)
+    return Seen(executor=executor, free=free, owner=owner, silent=silent, missed=missed)

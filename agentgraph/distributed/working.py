@@ -1,0 +1,242 @@
+"""Advances runs: what every dispatcher does with a run it was told to go on with.
+
+A *wake* says which run, and how often it had been claimed when the wake was made. What becomes of it depends on how the
+run stands by now:
+
+- it has ended: nothing
+- it rests, and was claimed since: nothing, for whoever claimed it has made the next wake
+- it rests as it did: it is claimed, and stepped through until it ends, sleeps, or this process is to stop
+- it is executed: look again until it no longer is. So a run that is executed has a live wake that watches over it, and
+  who takes over a run whose process has died waits no longer than the lease
+
+A store that cannot be reached ends nothing: the wake looks again. What else a run fails with stands in the store.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import anyio
+
+from agentgraph.agent.run import AgentRun
+from agentgraph.exceptions import DecodeError, RunBusy, RunFenced, RunNotFound, RunWaiting, StoreError
+from agentgraph.graph import (
+    Dispatched,
+    Emitted,
+    End,
+    GraphRun,
+    HandedOn,
+    Observer,
+    RunRecord,
+    Settlement,
+    Status,
+    Store,
+)
+from agentgraph.graph.lifecycle import Event
+from agentgraph.stores.owner import this_process
+
+from .served import Services
+from .telling import dispatch_of, dispatched, tell_all
+
+__all__ = ["LOG", "Wake", "Work", "was_away"]
+
+LOG = logging.getLogger("agentgraph.distributed")
+
+_LOOK = 0.25
+
+_SLOWEST = 2.0
+_TRIES = 5
+"""How often in a row a run may fail at one step because its store could not be written, which then can be read."""
+
+_AWAY = "StoreError: "
+"""How the error of a run begins that has failed because its store was away: that is no verdict on the run."""
+
+
+def was_away(record: RunRecord) -> bool:
+    """Whether a run has failed because its store was away: it is gone on with."""
+    return record.status is Status.FAILED and (record.error or "").startswith(_AWAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Says: go on with this run."""
+
+    run_id: str
+    epoch: int
+    """How often it had been claimed."""
+
+    def concerns(self, record: RunRecord) -> bool:
+        """Whether there is something to do, or to wait for."""
+        match record.status:
+            case Status.SUCCEEDED | Status.CANCELLED:
+                return False
+            case Status.FAILED:
+                return was_away(record)
+            case Status.PENDING | Status.WAITING:
+                return record.epoch <= self.epoch
+            case Status.RUNNING:
+                return True
+            case _ as unreachable:
+                assert_never(unreachable)
+
+
+@dataclass
+class _Patience:
+    """How long, and how often, one wake looks again."""
+
+    pause: float
+    seq: int = -1
+    failures: int = 0
+
+    def is_over(self, record: RunRecord) -> bool:
+        """Whether the run has failed too often at one step because its store could not be written."""
+        if record.seq != self.seq or record.status is not Status.FAILED:
+            self.seq, self.failures = record.seq, 0
+        else:
+            self.failures += 1
+        return self.failures > _TRIES
+
+    async def wait(self, longest: float = _SLOWEST) -> None:
+        """A little longer each time; no longer than a lease that runs out in `longest` seconds needs."""
+        await anyio.sleep(min(self.pause, longest + 0.02))
+        self.pause = min(_SLOWEST, self.pause * 1.5)
+
+
+@dataclass
+class Work:
+    """The runs that this process advances. The one thing here that changes: what is under way, and whether to stop."""
+
+    store: Store
+    services: Services
+    observers: Sequence[Observer] = ()
+    """Told of each event of the runs."""
+    pause: float = _LOOK
+    """Seconds until a run that another process executes, or a store that is away, is looked at again, at first."""
+    stopping: bool = False
+    ended: bool = False
+    under_way: dict[anyio.CancelScope, Wake] = field(default_factory=dict[anyio.CancelScope, Wake])
+    held: dict[str, int] = field(default_factory=dict[str, int])
+    """The runs that are executed here, or about to be, and how often each had been claimed before."""
+    _idle: anyio.Event = field(default_factory=anyio.Event)
+
+    async def advance(self, wake: Wake, on_end: Callable[[], None] = lambda: None) -> None:
+        """Go on with a run, as far as it can. What it fails with is kept in the store, and raised nowhere.
+
+        Only `drain` stops it: it is shielded from what else is cancelled. After that nothing is done: whoever looks for
+        runs that nobody was told to go on with finds this one.
+        """
+        if self.ended:
+            on_end()
+            return
+        with anyio.CancelScope(shield=True) as scope:
+            self.under_way[scope] = wake
+            try:
+                await self._advance(wake)
+            finally:
+                del self.under_way[scope]
+                if not self.under_way:
+                    self._idle.set()
+                on_end()
+
+    async def drain(self, grace: float) -> None:
+        """Let the steps that are under way end, for `grace` seconds; then hand on the runs whose steps do not."""
+        self.stopping = True
+        with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(grace):
+                await self._empty()
+            self.ended = True
+            for scope, wake in list(self.under_way.items()):
+                await self._take_away(wake)
+                scope.cancel()
+            await self._empty()
+
+    async def _empty(self) -> None:
+        while self.under_way:
+            self._idle = anyio.Event()
+            await self._idle.wait()
+
+    async def _take_away(self, wake: Wake) -> None:
+        """Release a run without its executor, who finds that out."""
+        with suppress(StoreError, RunFenced, RunNotFound):
+            record = await self.store.load(wake.run_id)
+            if record.owner == this_process() and record.epoch - 1 == self.held.get(wake.run_id):
+                release = Settlement(run_id=record.run_id, epoch=record.epoch, event=Event.RELEASE)
+                await self.store.settle(release)
+                how = dispatch_of(record)
+                tell_all(self.observers, record.run_id, record.seq, HandedOn(how.queue, how.tenant))
+
+    async def _advance(self, wake: Wake) -> None:
+        patience = _Patience(self.pause)
+        while await self._look(wake, patience):
+            pass
+
+    async def _look(self, wake: Wake, patience: _Patience) -> bool:
+        """See how the run stands now, and go on with it; whether to look again."""
+        try:
+            record = await self.store.load(wake.run_id)
+        except RunNotFound:
+            return False
+        except StoreError as error:
+            return await self._again(wake, error, patience)
+        if not wake.concerns(record) or patience.is_over(record):
+            return False
+        try:
+            await self._go_on(record)
+        except RunWaiting:
+            return False
+        except RunBusy as busy:
+            await patience.wait(busy.seconds)
+            return True
+        except Exception as error:  # noqa: BLE001 - whatever a user's code raises: the run has failed with it
+            if isinstance(error, StoreError | RunFenced) and not isinstance(error, DecodeError):
+                return await self._again(wake, error, patience)
+            LOG.info("run %r ended with %s: %s", wake.run_id, type(error).__name__, error)
+            await self._refuse(record, error)
+        return False
+
+    async def _again(self, wake: Wake, error: Exception, patience: _Patience) -> bool:
+        LOG.warning("run %r is looked at again: %s", wake.run_id, error)
+        await patience.wait()
+        return True
+
+    async def _go_on(self, record: RunRecord) -> None:
+        served = self.services.of_run(record)
+        begins = dispatched(record)
+        self.held[record.run_id] = record.epoch
+        try:
+            async with served.going_on(record, self.store, self.observers) as run:
+                run.ctx.outlet.tell(Emitted(run.run_id, run.ctx.seq, begins))
+                await self._step_on(run, begins)
+        finally:
+            del self.held[record.run_id]
+
+    async def _step_on(
+        self,
+        run: AgentRun[Any] | GraphRun[Any, Any, Any],  # Any: of whatever types
+        begun: Dispatched,
+    ) -> None:
+        """Take steps, one at least, until there are no more or this process is to stop."""
+        first = True
+        async for node in run:
+            if self.stopping and not first and not isinstance(node, End):
+                run.ctx.outlet.tell(Emitted(run.run_id, run.ctx.seq, HandedOn(begun.queue, begun.tenant)))
+                return
+            first = False
+
+    async def _refuse(self, seen: RunRecord, error: Exception) -> None:
+        """Fail a run that this code cannot go on with, so that it is seen; `wake` tries it again.
+
+        It was not claimed, or given back as it was: else it would have failed by itself.
+        """
+        with suppress(StoreError, RunFenced, RunBusy, RunNotFound):
+            record = await self.store.load(seen.run_id)
+            if record.status in (Status.PENDING, Status.WAITING) and record.epoch <= seen.epoch + 1:
+                claimed = await self.store.claim(seen.run_id)
+                reason = f"{type(error).__name__}: {error}"
+                await self.store.settle(
+                    Settlement(run_id=seen.run_id, epoch=claimed.epoch, event=Event.FAIL, error=reason)
+                )

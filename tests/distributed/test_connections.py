@@ -1,0 +1,134 @@
+"""Connections that are lost, tables that are not there, and locks that somebody else has."""
+
+from __future__ import annotations
+
+import threading
+
+import anyio
+import psycopg
+import pytest
+from anyio import to_thread
+
+from agentgraph.distributed import DBOSDispatcher, Limits
+from agentgraph.distributed.database import install
+from agentgraph.distributed.pulse import Pulse
+from agentgraph.distributed.queues import Queues
+from agentgraph.distributed.recovery import Recovery
+from agentgraph.exceptions import StoreError
+from agentgraph.graph import Status, open_questions
+from agentgraph.stores import PostgresStore, SivCipher, new_key
+from agentgraph.stores.postgres_database import Database
+
+from .fleet import ended, is_now, until
+from .jobs import Asks, Counted, Hold, Step, asker, counter, holder
+
+pytestmark = pytest.mark.anyio
+
+CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def cut_all(url: str) -> None:
+    """End all connections to a database but this one."""
+    with psycopg.connect(url) as connection:
+        connection.execute(CUT, (connection.info.backend_pid,))
+
+
+def queues_of(url: str, schema: str = "agentgraph") -> Queues:
+    return Queues(Database.at(url, schema, "FULL"))
+
+
+async def test_runs_do_not_notice_that_every_connection_is_lost_again_and_again(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher, anyio.create_task_group() as group:
+        ids = [await dispatcher.submit(counter, Step(30), state=Counted()) for _ in range(20)]
+        ids += [await dispatcher.submit(holder, Hold(1.5), state=Counted()) for _ in range(3)]
+        group.start_soon(lambda: dispatcher.serve([counter, holder]))
+        for _ in range(4):
+            await anyio.sleep(0.4)
+            await to_thread.run_sync(cut_all, url)
+        runs = await ended(dispatcher.store, ids)
+        assert {run.error for run in runs} == {None}
+        assert [run.seq for run in runs] == [30] * 20 + [1] * 3
+        dispatcher.stop()
+
+
+async def test_a_worker_takes_its_lock_as_soon_as_a_lost_session_of_its_own_is_missed(url: str) -> None:
+    queues = queues_of(url)
+    pulse = Pulse(queues, "w", ["q"], lambda: (0, False))
+    take = queues.render("SELECT pg_advisory_lock({lock}) FROM (SELECT 'w' AS executor) AS worker")
+    with psycopg.connect(url, autocommit=True) as before:
+        before.execute(take)
+        beginning = threading.Thread(target=pulse.start)
+        beginning.start()
+        beginning.join(0.3)
+        assert beginning.is_alive()
+    beginning.join(10)
+    assert not beginning.is_alive()
+    pulse.stop()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT executor FROM agentgraph.workers").fetchall() == []
+
+
+async def test_a_worker_that_never_has_its_lock_can_end(url: str) -> None:
+    queues = queues_of(url)
+    pulse = Pulse(queues, "w", ["q"], lambda: (0, False))
+    take = queues.render("SELECT pg_advisory_lock({lock}) FROM (SELECT 'w' AS executor) AS worker")
+    with psycopg.connect(url, autocommit=True) as before:
+        before.execute(take)
+        threading.Thread(target=pulse.start, daemon=True).start()
+        pulse.stop()
+
+
+async def test_processes_that_prepare_a_database_at_once_do_it_once(url: str) -> None:
+    await PostgresStore(url, schema="other").aclose()
+    with psycopg.connect(url, autocommit=True) as one, psycopg.connect(url, autocommit=True) as other:
+        waiting = threading.Thread(target=install, args=(other, "other"))
+        with one.transaction():
+            install(one, "other")
+            waiting.start()
+            waiting.join(0.2)
+            assert waiting.is_alive()
+        waiting.join(10)
+        row = one.execute("SELECT count(*) FROM other.meta WHERE name = 'dispatch'").fetchone()
+    assert row == (1,)
+
+
+def test_a_database_that_is_away_is_named(url: str) -> None:
+    with pytest.raises(StoreError, match="schema 'agentgraph' cannot be opened"):
+        queues_of("postgresql://nobody@127.0.0.1:1/x").prepare()
+
+
+def test_queues_that_cannot_be_written_are_named(url: str) -> None:
+    queues = queues_of(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP TABLE agentgraph_dbos.queues")
+    with pytest.raises(StoreError, match=r"the queues of PostgreSQL database .* cannot be written"):
+        queues.limit("q", Limits())
+
+
+async def test_a_user_who_may_not_make_the_queues_is_told(url: str) -> None:
+    await PostgresStore(url, schema="other").aclose()
+    with pytest.raises(StoreError, match=r"cannot be made: .*; see that its user may create schemas"):
+        queues_of(f"{url}&options=-c%20default_transaction_read_only%3Don", "other").prepare()
+
+
+def test_what_never_began_can_end(url: str) -> None:
+    queues = queues_of(url)
+    Pulse(queues, "w", ["q"], lambda: (0, False)).stop()
+    Recovery(queues, 1.0).stop()
+
+
+async def test_runs_of_an_encrypted_store_are_dispatched_too(url: str) -> None:
+    async with DBOSDispatcher(url, cipher=SivCipher(new_key())) as dispatcher, anyio.create_task_group() as group:
+        group.start_soon(lambda: dispatcher.serve([asker]))
+        run_id = await dispatcher.submit(asker, Asks(1), state=Counted())
+        await until(dispatcher.store, run_id, is_now(Status.WAITING))
+        (question,) = open_questions(await dispatcher.store.calls(run_id))
+        await dispatcher.store.answer(run_id, question.key, 4)
+        done = await dispatcher.result(asker, run_id)
+        assert done.output == 4
+        dispatcher.stop()

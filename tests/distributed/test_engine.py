@@ -1,0 +1,54 @@
+"""What a worker refuses."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from agentgraph.distributed import DBOSDispatcher, open_dispatcher
+from agentgraph.exceptions import UserError
+from tests.postgres_server import server_url
+
+from .jobs import counter, holder
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def test_a_worker_needs_the_event_loop_of_asyncio(url: str) -> None:
+    async def serve() -> None:
+        async with DBOSDispatcher(url) as dispatcher:
+            await dispatcher.serve([counter])
+
+    with pytest.raises(UserError, match="serve with `asyncio"):
+        anyio.run(serve, backend="trio")
+
+
+async def test_a_process_has_one_worker(url: str) -> None:
+    ready = anyio.Event()
+    async with DBOSDispatcher(url) as dispatcher, anyio.create_task_group() as group:
+        group.start_soon(lambda: dispatcher.serve([counter], ready=ready.set))
+        await ready.wait()
+        with pytest.raises(UserError, match="start another process"):
+            await dispatcher.serve([holder])
+        dispatcher.stop()
+
+
+async def test_what_was_put_into_the_database_can_be_taken_away(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        await dispatcher.prepare()
+        await dispatcher.remove()
+        await dispatcher.prepare()
+        await dispatcher.prepare()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"), [({"schema": "s" * 59}, "too long"), ({"stale_after": 0}, "gives all work")]
+)
+def test_arguments_that_make_no_sense_are_refused(options: dict[str, object], why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        open_dispatcher(server_url(), **options)  # type: ignore[arg-type]  # wrong on purpose

@@ -1,0 +1,166 @@
+"""Which workers are taken for lost, and what stands still without any of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import anyio
+import psycopg
+import pytest
+from anyio import to_thread
+
+from agentgraph.distributed import DBOSDispatcher
+from agentgraph.distributed.queues import Queues
+from agentgraph.distributed.recovery import GRACE, Recovery, Seen
+from agentgraph.graph import Status
+from agentgraph.stores.owner import this_process
+from agentgraph.stores.postgres_database import Database
+
+from .fleet import is_now, until
+from .jobs import Counted, Step, counter
+
+HERE = this_process()
+ELSEWHERE = replace(HERE, host="another machine")
+GONE = replace(HERE, started=HERE.started - 1)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.parametrize(
+    ("seen", "lost"),
+    [
+        (Seen(executor="w", free=False, owner=HERE), False),
+        (Seen(executor="w", free=False, owner=HERE, silent=11), True),  # it hangs
+        (Seen(executor="w", free=False, owner=ELSEWHERE, silent=11), True),
+        (Seen(executor="w", free=True, owner=HERE, silent=9, missed=9), False),  # the server has restarted
+        (Seen(executor="w", free=True, owner=HERE, silent=11), True),
+        (Seen(executor="w", free=True, owner=GONE), True),  # it was killed
+        (Seen(executor="w", free=False, owner=GONE), False),  # the server is about to find that out
+        (Seen(executor="w", free=True, owner=ELSEWHERE, missed=GRACE), False),
+        (Seen(executor="w", free=True, owner=ELSEWHERE, missed=GRACE + 0.1), True),
+        (Seen(executor="w", free=True, owner=replace(HERE, host=""), missed=GRACE + 0.1), True),
+        (Seen(executor="w", free=True, owner=None), True),  # it has ended, and left an entry
+        (Seen(executor="w", free=False, owner=None), False),  # it is about to begin
+    ],
+)
+def test_a_worker_is_lost_when_it_is_dead_or_hangs(seen: Seen, *, lost: bool) -> None:
+    assert seen.is_lost(10) is lost
+
+
+def entries(url: str, statement: str = "") -> int:
+    with psycopg.connect(url, autocommit=True) as connection:
+        if statement:
+            connection.execute(statement.encode())
+        row = connection.execute("SELECT count(*) FROM agentgraph_dbos.workflow_status").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+KNOWN = (
+    "INSERT INTO agentgraph.workers (executor, owner_host, owner_pid, owner_started, owner_name, queues, started_at, "
+    "beat_at) VALUES ('{}', 'far', 1, 1, 'far', '{{counter}}', 0, 1e12)"
+)
+
+
+async def serve_until_done(dispatcher: DBOSDispatcher, run_id: str) -> None:
+    with anyio.fail_after(40):
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: dispatcher.serve([counter]))
+            await until(dispatcher.store, run_id, is_now(Status.SUCCEEDED))
+            dispatcher.stop()
+
+
+async def test_a_run_that_stands_in_no_queue_is_found(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        run_id = await dispatcher.submit(counter, Step(2), state=Counted())
+        assert entries(url, "DELETE FROM agentgraph_dbos.workflow_status") == 0
+        with psycopg.connect(url) as connection:
+            connection.execute("UPDATE agentgraph.runs SET updated_at = 0")
+        await serve_until_done(dispatcher, run_id)
+
+
+async def test_what_a_worker_on_another_machine_has_left_is_done(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        run_id = await dispatcher.submit(counter, Step(2), state=Counted())
+        taken = "UPDATE agentgraph_dbos.workflow_status SET status = 'PENDING', executor_id = 'far-1'"
+        entries(url, taken)
+        entries(url, KNOWN.format("far-1"))
+        entries(url, KNOWN.format("far-2"))
+        await serve_until_done(dispatcher, run_id)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT executor FROM agentgraph.workers").fetchall() == []
+
+
+async def test_with_a_run_its_entries_are_deleted(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        run_id = await dispatcher.submit(counter, Step(2), state=Counted())
+        await serve_until_done(dispatcher, run_id)
+        assert entries(url) == 1
+        await dispatcher.store.delete(run_id)
+    assert entries(url) == 0
+
+
+SUBMIT = """
+import sys
+sys.modules["dbos"] = None
+import asyncio
+from agentgraph.distributed import DBOSDispatcher, Limits
+from agentgraph.exceptions import UserError
+from tests.distributed.jobs import Counted, Step, counter
+
+async def main():
+    async with DBOSDispatcher(sys.argv[1], schema=sys.argv[2]) as dispatcher:
+        for act in (
+            lambda: dispatcher.submit(counter, Step(2), state=Counted(), run_id="r"),
+            lambda: dispatcher.limit("q", Limits()),
+            lambda: dispatcher.serve([counter]),
+        ):
+            try:
+                print(await act())
+            except UserError as error:
+                print("-", str(error).rpartition(";")[2])
+
+asyncio.run(main())
+"""
+
+
+REFUSED = "-  pip install 'agentgraph[dbos]'"
+
+
+@pytest.mark.parametrize(("schema", "said"), [("agentgraph", ["r", REFUSED, REFUSED]), ("fresh", [REFUSED] * 3)])
+def test_who_submits_needs_no_dbos_where_the_tables_are(url: str, schema: str, said: list[str]) -> None:
+    command = [sys.executable, "-c", SUBMIT, url, schema]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.splitlines() == said
+
+
+async def test_of_all_that_look_for_lost_workers_one_does_at_a_time(url: str) -> None:
+    queues = Queues(Database.at(url, "agentgraph", "FULL"))
+    alone = queues.render("SELECT pg_advisory_lock(hashtextextended('agentgraph recovery {schema}', 3))")
+    entries(url, KNOWN.format("far-1"))
+    recovery = Recovery(queues, 1.0)
+    with psycopg.connect(url, autocommit=True) as looking:
+        looking.execute(alone)
+        recovery.start()
+        await anyio.sleep(0.6)
+        missed = looking.execute("SELECT missed_at FROM agentgraph.workers").fetchall()
+    with anyio.fail_after(20):
+        await to_thread.run_sync(wait_until_none, url)
+    recovery.stop()
+    assert missed == [(None,)]
+
+
+def wait_until_none(url: str) -> None:
+    """Until all workers are given up."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute("SELECT executor FROM agentgraph.workers").fetchall():
+            time.sleep(0.05)
