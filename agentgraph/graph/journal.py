@@ -18,6 +18,7 @@ from hashlib import sha256
 from inspect import isawaitable, isroutine
 from typing import Any, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
+from anyio.lowlevel import checkpoint
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
@@ -26,7 +27,7 @@ from agentgraph.exceptions import GraphRuntimeError, RunFenced, RunWaiting, Stor
 
 from .adapters import adapter_for
 from .questions import Question, all_of, stage
-from .store import ROOT, JournalKind, JournalRecord
+from .store import ROOT, JournalKind, JournalRecord, Lapsed
 
 __all__ = ["UNKNOWN", "AfterCrash", "Journal", "JournalWriter", "Once"]
 
@@ -35,6 +36,9 @@ T = TypeVar("T")
 
 class JournalWriter(Protocol):
     """Writes the rows of a run."""
+
+    @property
+    def lapsed(self) -> Lapsed: ...
 
     def write_journal(self, row: JournalRecord, /) -> Awaitable[None]:
         """Write what happened inside the pending step, to its end, whatever becomes of the caller."""
@@ -264,6 +268,8 @@ class Journal:
         return [value]
 
     async def _run(self, call: Once[T]) -> T:
+        if self._writer is not None and self._writer.lapsed():  # another process may have made the call already
+            await checkpoint()  # the alarm arrives, and stops the step
         value = await (_made(call) if call.after_crash == "retry" else self._run_marked(call))
         self._values[call.key] = call, value
         return value

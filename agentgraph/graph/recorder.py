@@ -27,6 +27,7 @@ from .store import (
     EventRecord,
     JournalKind,
     JournalRecord,
+    Lapsed,
     NeverWaits,
     RunFilter,
     RunRecord,
@@ -34,6 +35,7 @@ from .store import (
     ShieldsSteps,
     StepRecord,
     Store,
+    never_lapses,
 )
 from .tail import rows_of
 
@@ -84,6 +86,8 @@ class Recorder:
     usage: bytes = b"{}"
     held: bool = True
     """Whether the claim still stands, as far as is known here."""
+    lapsed: Lapsed = never_lapses
+    """Says whether the claim's lease has run out; asked before each call."""
     counted: bool = False
     """Whether this claim counted a lost process, over the step that is still pending."""
 

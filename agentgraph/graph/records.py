@@ -28,6 +28,7 @@ __all__ = [
     "EventRecord",
     "JournalKind",
     "JournalRecord",
+    "Lapsed",
     "NewRun",
     "Owner",
     "RunFilter",
@@ -36,6 +37,7 @@ __all__ = [
     "Signal",
     "StepRecord",
     "StoredRun",
+    "never_lapses",
     "record",
 ]
 
@@ -340,6 +342,14 @@ class Signal(StrEnum):
 
 Alarm = Callable[[Signal, str], None]
 """Told of a signal and by what store; called from any thread, maybe again and again. It returns at once."""
+
+Lapsed = Callable[[], bool]
+"""Whether the lease of a claim has run out, or is held no more; it returns at once. The alarm is rung then."""
+
+
+def never_lapses() -> bool:
+    """Of a claim that no lease bounds."""
+    return False
 
 
 @record

@@ -214,7 +214,7 @@ class Scheduler:
         run_id, deadline = known
         stop = Interruption(run_id, self.clock, deadline, owned=recorder is not None)
         if recorder is not None and self.store is not None and recorder.held:
-            self.store.watch(run_id, recorder.record.epoch, called_in_loop(stop.ring))
+            recorder.lapsed = self.store.watch(run_id, recorder.record.epoch, called_in_loop(stop.ring))
         context = GraphRunContext(
             state=ctx[0],
             deps=ctx[1],

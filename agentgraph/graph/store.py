@@ -45,6 +45,7 @@ from .records import (
     EventRecord,
     JournalKind,
     JournalRecord,
+    Lapsed,
     NewRun,
     Owner,
     RunFilter,
@@ -53,6 +54,7 @@ from .records import (
     Signal,
     StepRecord,
     StoredRun,
+    never_lapses,
 )
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "EventRecord",
     "JournalKind",
     "JournalRecord",
+    "Lapsed",
     "NeverWaits",
     "NewRun",
     "Owner",
@@ -79,6 +82,7 @@ __all__ = [
     "StepRecord",
     "Store",
     "StoredRun",
+    "never_lapses",
     "resolve_store",
 ]
 
@@ -172,11 +176,12 @@ class Store(RunReader, Protocol):
         """
         ...
 
-    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> Lapsed:
         """Call `alarm` when the claim `epoch` of a run has to be stopped, until it is given up; at once if it is gone.
 
         A cancel is told at the next renewal of leases, or before; that another owner has the run, likewise. That the
-        lease ran out is told in time even while the store does not answer.
+        lease ran out is told in time even while the store does not answer, but by a thread, which comes too late where
+        the process was stopped. So what is returned is asked before each call that is not to be made by two.
         """
         ...
 

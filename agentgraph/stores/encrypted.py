@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from agentgraph.graph.lifecycle import Status
 from agentgraph.graph.questions import pick_question
-from agentgraph.graph.records import Alarm
+from agentgraph.graph.records import Alarm, Lapsed
 from agentgraph.graph.store import (
     OPENING,
     BranchRecord,
@@ -115,8 +115,8 @@ class EncryptedStore(EncryptedReads):
     async def cancel(self, run_id: str) -> Status:
         return await self._store.cancel(run_id)
 
-    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
-        self._store.watch(run_id, epoch, alarm)
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> Lapsed:
+        return self._store.watch(run_id, epoch, alarm)
 
     async def insert(self, runs: Sequence[StoredRun]) -> None:
         await self._store.insert([self._sealer.stored(run) for run in runs])

@@ -30,7 +30,7 @@ from anyio.lowlevel import checkpoint
 from agentgraph.concurrency import ThreadWaiter, shielded, uninterrupted, woken_together
 from agentgraph.exceptions import StoreError
 from agentgraph.graph.lifecycle import Status
-from agentgraph.graph.store import Alarm
+from agentgraph.graph.store import Alarm, Lapsed
 
 from .inbox import Inbox
 from .leases import Leases
@@ -86,9 +86,10 @@ class GroupWriter(Generic[WriteT]):
         """Whether writes are refused: the store was closed, or opened by the process that this one was forked from."""
         return self._closed or self._pid != os.getpid()
 
-    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
-        """Call `alarm` when the claim of a run has to be stopped."""
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> Lapsed:
+        """Call `alarm` when the claim of a run has to be stopped; returns what says whether its lease ran out."""
         self._leases.watch(run_id, epoch, alarm)
+        return partial(self._is_late, run_id)
 
     def submit(self, item: Item[WriteT, Any]) -> None:
         """Queue a write.
@@ -110,7 +111,7 @@ class GroupWriter(Generic[WriteT]):
         """
         if not self._write_at_once(item):
             await self._queued(item).wait()
-            if self._is_late(item):
+            if self._is_late(item.run_id):
                 await checkpoint()
         return item.outcome()
 
@@ -122,7 +123,7 @@ class GroupWriter(Generic[WriteT]):
         """
         if not self._write_at_once(item):
             await self._queued(item).outlast()
-            if self._is_late(item):
+            if self._is_late(item.run_id):
                 await shielded(checkpoint())
         return item.outcome()
 
@@ -131,14 +132,14 @@ class GroupWriter(Generic[WriteT]):
         self.submit(item)
         return waiter
 
-    def _is_late(self, item: Item[WriteT, Any]) -> bool:
-        """Whether its answer came after the lease of its run had run out, whose owner is alarmed then.
+    def _is_late(self, run_id: str) -> bool:
+        """Whether the lease of a run that was held has run out, whose owner is alarmed then.
 
         The process was stopped meanwhile, or had no time of its machine. Who waited is to hear of the alarm before the
         next thing is done.
         """
         now = self._monotonic()
-        late = self._leases.is_late(item.run_id, now)
+        late = self._leases.is_late(run_id, now)
         if late:
             self._leases.lapse(now)
         return late

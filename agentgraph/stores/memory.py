@@ -21,12 +21,14 @@ from agentgraph.graph.store import (
     EventKind,
     EventRecord,
     JournalRecord,
+    Lapsed,
     NeverWaits,
     NewRun,
     RunRecord,
     Settlement,
     Signal,
     StoredRun,
+    never_lapses,
 )
 
 from .blobs import Cutter
@@ -99,13 +101,14 @@ class MemoryStore(MemoryRuns, NeverWaits):
             self._watchers.ring([run_id])
             return self._whole([run.record()])[0]
 
-    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> Lapsed:
         with self._lock:
             run = self._runs.get(run_id)
             if run is not None and run.owner is not None and run.epoch == epoch:
                 run.alarm = alarm
-                return
+                return never_lapses
         alarm(Signal.LOST, PLACE)
+        return never_lapses
 
     async def commit(self, commit: Commit) -> Status:
         cutter = Cutter()

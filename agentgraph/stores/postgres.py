@@ -30,6 +30,7 @@ from agentgraph.graph.store import (
     Commit,
     EventRecord,
     JournalRecord,
+    Lapsed,
     NewRun,
     RunRecord,
     Settlement,
@@ -136,8 +137,8 @@ class PostgresStore(DatabaseReads):
         options = None if options is None else cutter.payload(run_id, options)
         return await self._take(Claim(run_id, options, uuid4().hex), run_id, cutter.blobs)
 
-    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
-        self._writer.watch(run_id, epoch, alarm)
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> Lapsed:
+        return self._writer.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
         self._told.flush(commit.run_id, committed=commit.step.seq)

@@ -25,6 +25,7 @@ from agentgraph.graph.store import (
     Commit,
     EventRecord,
     JournalRecord,
+    Lapsed,
     NewRun,
     RunRecord,
     Settlement,
@@ -115,8 +116,8 @@ class SQLiteStore(FileReads, ShieldsSteps):
         options = None if options is None else cutter.payload(run_id, options)
         return await self._take(partial(self._writes.claim, run_id=run_id, options=options), run_id, cutter.blobs)
 
-    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
-        self._writer.watch(run_id, epoch, alarm)
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> Lapsed:
+        return self._writer.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
         self._told.flush(commit.run_id, committed=commit.step.seq)

@@ -15,6 +15,7 @@ from agentgraph.graph import (
     Commit,
     EventRecord,
     JournalRecord,
+    Lapsed,
     NewRun,
     RunFilter,
     RunRecord,
@@ -72,8 +73,8 @@ class Interrupting:
     async def create(self, run: NewRun) -> RunRecord:
         return await self.store.create(run)
 
-    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
-        self.store.watch(run_id, epoch, alarm)
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> Lapsed:
+        return self.store.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
         async def write() -> Status:

@@ -17,6 +17,7 @@ from agentgraph.graph import (
     EventRecord,
     JournalKind,
     JournalRecord,
+    Lapsed,
     NewRun,
     RunFilter,
     RunRecord,
@@ -53,8 +54,8 @@ class DyingStore:
     async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
         return await self._write(self._inner.claim(run_id, options))
 
-    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> None:
-        self._inner.watch(run_id, epoch, alarm)
+    def watch(self, run_id: str, epoch: int, alarm: Alarm) -> Lapsed:
+        return self._inner.watch(run_id, epoch, alarm)
 
     async def commit(self, commit: Commit) -> Status:
         return await self._write(self._inner.commit(commit), step_mark(commit.run_id, commit.step))

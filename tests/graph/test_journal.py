@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from agentgraph.exceptions import GraphRuntimeError, StoreError
 from agentgraph.graph import BaseNode, End, Graph, GraphRunContext, JournalRecord, Once, Store
 from agentgraph.graph.journal import Journal
-from agentgraph.graph.store import JournalKind
+from agentgraph.graph.store import JournalKind, Lapsed, never_lapses
 from agentgraph.stores import MemoryStore
 from tests.graph.samples import Line
 
@@ -47,6 +47,7 @@ class Writer:
     """Of a journal."""
 
     write_journal: Callable[[JournalRecord], Awaitable[None]]
+    lapsed: Lapsed = never_lapses
 
 
 @dataclass
