@@ -68,7 +68,7 @@ class GroupWriter(Generic[WriteT]):
         self.watchers = Watchers()
         """Who is woken by writes."""
         self._inbox = Inbox[Item[WriteT, Any]]()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # garbage collection may close the store in whichever thread holds it
         self._closed = False
         self._busy = 0  # so much is queued or written by the thread; while it is 0, whoever has the lock may write
         self._at_once = 0
