@@ -18,7 +18,7 @@ from hashlib import sha256
 from inspect import isawaitable, isroutine
 from typing import Any, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
-from anyio.lowlevel import checkpoint
+from anyio import sleep
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
@@ -269,7 +269,7 @@ class Journal:
 
     async def _run(self, call: Once[T]) -> T:
         if self._writer is not None and self._writer.lapsed():  # another process may have made the call already
-            await checkpoint()  # the alarm arrives, and stops the step
+            await sleep(1)  # much less: the alarm arrives, and stops the step
         value = await (_made(call) if call.after_crash == "retry" else self._run_marked(call))
         self._values[call.key] = call, value
         return value
