@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from agentgraph.late import late_names
 
 from .agent import Agent
 from .answers import ToolApproved, ToolDenied, ToolRequest, ToolValue
@@ -60,19 +61,15 @@ __all__ = [
     "capture_run_messages",
 ]
 
-_LATE = {
-    "AgentRunEvent": ".following",
-    "CallAnswered": ".following",
-    "MessageAdded": ".following",
-    "MessagesCut": ".following",
-    "agent_run_picture": ".pictures",
-}
-"""Where that lives which a run does without: what is told to its followers, and pictures. Loads on first use."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_LATE[name], __name__), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:
+    # Where that lives which a run does without: what is told to its followers, and pictures. Loads on first use.
+    __getattr__ = late_names(
+        __name__,
+        {
+            "AgentRunEvent": ".following",
+            "CallAnswered": ".following",
+            "MessageAdded": ".following",
+            "MessagesCut": ".following",
+            "agent_run_picture": ".pictures",
+        },
+    )

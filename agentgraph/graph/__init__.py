@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from agentgraph.late import late_names
 
 from .appended import Appended
 from .below import Place, RunsBelow, cancel_tree, check_asked, find_child, once_free
@@ -143,26 +144,22 @@ __all__ = [
     "stage",
 ]
 
-_LATE = {
-    "DiagramOptions": ".diagram",
-    "Followed": ".following",
-    "Follower": ".following",
-    "ListChange": ".following",
-    "Picture": ".picture",
-    "Stepped": ".following",
-    "Tells": ".following",
-    "TextAdded": ".following",
-    "ToldEvent": ".following",
-    "Until": ".following",
-    "follow": ".following",
-    "run_picture": ".run_picture",
-}
-"""Where that lives which a run does without: pictures, and following what a run tells. Loads on first use."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_LATE[name], __name__), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:
+    # Where that lives which a run does without: pictures, and following what a run tells. Loads on first use.
+    __getattr__ = late_names(
+        __name__,
+        {
+            "DiagramOptions": ".diagram",
+            "Followed": ".following",
+            "Follower": ".following",
+            "ListChange": ".following",
+            "Picture": ".picture",
+            "Stepped": ".following",
+            "Tells": ".following",
+            "TextAdded": ".following",
+            "ToldEvent": ".following",
+            "Until": ".following",
+            "follow": ".following",
+            "run_picture": ".run_picture",
+        },
+    )

@@ -5,8 +5,9 @@ Only SQLite loads `sqlite3`, only PostgreSQL `psycopg`.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from agentgraph.late import late_names
 
 if TYPE_CHECKING:
     from .care import Keep, Kept, Pruned, prune
@@ -35,27 +36,23 @@ __all__ = [
     "prune",
 ]
 
-_MODULES = {
-    "Cipher": ".ciphers",
-    "EncryptedStore": ".encrypted",
-    "Keep": ".care",
-    "Kept": ".care",
-    "MemoryStore": ".memory",
-    "PostgresStore": ".postgres",
-    "Pruned": ".care",
-    "SQLiteStore": ".sqlite",
-    "SivCipher": ".ciphers",
-    "export_run": ".transfer",
-    "import_run": ".transfer",
-    "new_key": ".ciphers",
-    "open_store": ".opening",
-    "prune": ".care",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_MODULES[name], __name__), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:
+    __getattr__ = late_names(
+        __name__,
+        {
+            "Cipher": ".ciphers",
+            "EncryptedStore": ".encrypted",
+            "Keep": ".care",
+            "Kept": ".care",
+            "MemoryStore": ".memory",
+            "PostgresStore": ".postgres",
+            "Pruned": ".care",
+            "SQLiteStore": ".sqlite",
+            "SivCipher": ".ciphers",
+            "export_run": ".transfer",
+            "import_run": ".transfer",
+            "new_key": ".ciphers",
+            "open_store": ".opening",
+            "prune": ".care",
+        },
+    )

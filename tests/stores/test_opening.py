@@ -142,7 +142,7 @@ def test_a_driver_is_loaded_only_for_its_store(use: str) -> None:
 
 def test_the_package_has_only_its_names() -> None:
     with pytest.raises(AttributeError, match="RedisStore"):
-        _ = stores.RedisStore  # pyright: ignore[reportAttributeAccessIssue] - that is what is tested
+        _ = stores.RedisStore  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue] - is tested
 
 
 @pytest.mark.parametrize("lease", [0, -1])
