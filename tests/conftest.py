@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import settings
 from tests.network import refuse_the_network
 
 sys.addaudithook(refuse_the_network)
+
+# Who was started in the background is deaf to Ctrl-C, and so is all that he starts: some tests interrupt a process.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is no failure. Most properties are tried on both event loops. What is tried is new each time, but where
 # a change is judged: there a failure is to be the change's.
