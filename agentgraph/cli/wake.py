@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from agentgraph.graph import Status
+
 from .dispatched import asked
 from .printing import console, text
 from .stores import DEFAULT_STORE, StoreOption
@@ -18,5 +20,11 @@ def wake(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Have a submitted run gone on with that has failed, was cancelled or stands still."""
-    asked(store, lambda dispatcher: dispatcher.wake(run_id))
-    console().print(text(f"{run_id} is ready to go on"))
+    match asked(store, lambda dispatcher: dispatcher.wake(run_id)):
+        case Status.SUCCEEDED:
+            stands = "has succeeded: there is nothing to go on with"
+        case Status.RUNNING:
+            stands = "is being executed"
+        case _:
+            stands = "is ready to go on"
+    console().print(text(f"{run_id} {stands}"))

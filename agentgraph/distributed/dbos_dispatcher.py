@@ -143,8 +143,8 @@ class DBOSDispatcher:
     async def cancel(self, run_id: str) -> Status:
         return await cancel_tree(self._store, run_id)
 
-    async def wake(self, run_id: str) -> None:
-        await wake(self._store, run_id)
+    async def wake(self, run_id: str) -> Status:
+        return (await wake(self._store, run_id)).status
 
     async def limit(self, queue: str, limits: Limits) -> None:
         await self.prepare()

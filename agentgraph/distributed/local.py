@@ -237,10 +237,11 @@ class LocalDispatcher:
     async def cancel(self, run_id: str) -> Status:
         return await cancel_tree(self.store, run_id)
 
-    async def wake(self, run_id: str) -> None:
+    async def wake(self, run_id: str) -> Status:
         record = await wake(self.store, run_id)
         for bell in list(self._desks):
             bell.bring(record)
+        return record.status
 
     async def limit(self, queue: str, limits: Limits) -> None:
         self._admission.limits[queue_name(queue, self.version)] = limits

@@ -130,10 +130,13 @@ class Dispatcher(Protocol):
         """Ask for the cancellation of a run and of those below it; see `Agent.cancel`."""
         ...
 
-    async def wake(self, run_id: str) -> None:
+    async def wake(self, run_id: str) -> Status:
         """Have a run gone on with that has failed or was cancelled, or that stands still for any reason.
 
         Answers and timers wake runs by themselves.
+
+        Returns:
+            How the run stands now: ready to go on, if it is not executed already and has not succeeded.
 
         Raises:
             RunNotFound: there is no such run.

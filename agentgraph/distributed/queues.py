@@ -18,11 +18,11 @@ from agentgraph.stores.postgres_errors import cannot_open
 from agentgraph.stores.postgres_schema import Connection
 
 from .database import ENGINE, install, remove
-from .limits import Limits, Rate
+from .engine_limits import engine_rate, worker_bound
+from .limits import Limits
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
-    from dbos._queue import QueueRateLimit  # which `register_queue` takes, and the package does not name
     from sqlalchemy import Engine
 
 __all__ = ["APPLICATION", "Queues"]
@@ -117,15 +117,14 @@ class Queues:
             StoreError: they cannot be written.
             UserError: DBOS is not installed.
         """
-        bounds = [each for each in (limits.per_worker, limits.concurrency) if each is not None]
         with self.client() as client:
             client.register_queue(
                 queue,
                 global_concurrency=limits.concurrency,
-                worker_concurrency=min(bounds, default=None),
+                worker_concurrency=worker_bound(limits),
                 partition_concurrency=limits.per_tenant,
-                limiter=_rate(limits.rate),
-                partition_limiter=_rate(limits.rate_per_tenant),
+                limiter=engine_rate(limits.rate),
+                partition_limiter=engine_rate(limits.rate_per_tenant),
                 polling_interval_sec=limits.poll,
                 on_conflict="always_update" if anew else "never_update",
             )
@@ -214,10 +213,6 @@ class Queues:
             raise StoreError(
                 f"{place} cannot be made: {_first_line(error)}; see that its user may create schemas"
             ) from error
-
-
-def _rate(rate: Rate | None) -> QueueRateLimit | None:
-    return None if rate is None else {"limit": rate.limit, "period": rate.per}
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Literal, LiteralString
 
 from psycopg.rows import dict_row
 
-from .limits import Limits, Rate
+from .engine_limits import limits_of
+from .limits import Limits
 from .pulse import BEAT
 from .queues import Queues
 from .states import FleetState, Load, QueueState, WorkerState
@@ -69,7 +70,7 @@ def fleet_state(queues: Queues) -> FleetState:
 
 
 def _queues(limits: _Rows, loads: _Rows) -> list[QueueState]:
-    set_limits = {row["name"]: _limits(row) for row in limits}
+    set_limits = {row["name"]: limits_of(row) for row in limits}
     return [
         QueueState(
             name=name,
@@ -96,21 +97,3 @@ def _status(row: Mapping[str, Any]) -> Literal["serving", "ending", "silent", "g
     if row["silent"] > _SILENT:
         return "silent"
     return "ending" if row["draining"] else "serving"
-
-
-def _limits(row: Mapping[str, Any]) -> Limits:
-    per_worker = row["worker_concurrency"]
-    if per_worker is not None and per_worker == row["concurrency"]:  # so the engine has a larger one written
-        per_worker = max(per_worker, Limits().per_worker or 0)
-    return Limits(
-        concurrency=row["concurrency"],
-        per_worker=per_worker,
-        per_tenant=row["partition_concurrency"],
-        rate=_rate(row["rate_limit_max"], row["rate_limit_period_sec"]),
-        rate_per_tenant=_rate(row["partition_rate_limit_max"], row["partition_rate_limit_period_sec"]),
-        poll=row["polling_interval_sec"],
-    )
-
-
-def _rate(limit: int | None, period: float | None) -> Rate | None:
-    return None if limit is None or period is None else Rate(limit, period)

@@ -11,13 +11,16 @@ from functools import partial
 import anyio
 import psycopg
 import pytest
+from anyio import to_thread
 
+from agentgraph import Agent
 from agentgraph.distributed import open_dispatcher
 from agentgraph.distributed.pulse import Pulse
 from agentgraph.distributed.queues import Queues
 from agentgraph.graph import Status
+from agentgraph.models.test import TestModel
 from agentgraph.stores import PostgresStore, SivCipher, new_key
-from tests.cli.calling import CommandLine
+from tests.cli.calling import CommandLine, command
 from tests.distributed.fleet import database
 from tests.distributed.jobs import Counted, Hold, holder
 
@@ -203,6 +206,21 @@ def test_a_run_that_was_cancelled_is_woken(cli: CommandLine) -> None:
     assert cli("wake", "r", "--store", "runs.db").out == "r is ready to go on\n"
     assert anyio.run(status) is Status.PENDING
     assert "there is no run 'other'" in cli.refusal("wake", "other", "--store", "runs.db")
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("cli")
+async def test_what_is_executed_or_has_succeeded_needs_no_waking() -> None:
+    async def woken() -> str:  # by another process: this one has the file open
+        return (await to_thread.run_sync(command, "wake", "r", "--store", "runs.db")).out
+
+    desk = Agent(TestModel(), name="desk", store="runs.db")
+    async with open_dispatcher("runs.db") as dispatcher:
+        await dispatcher.submit(desk, "hello", run_id="r")
+        async with desk.iter(resume="r") as run:
+            assert await woken() == "r is being executed\n"
+            assert [step async for step in run]
+        assert await woken() == "r has succeeded: there is nothing to go on with\n"
 
 
 def test_the_runs_of_an_encrypted_store_are_dispatched_too(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

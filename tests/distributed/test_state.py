@@ -39,6 +39,21 @@ async def test_queues_and_workers_are_seen_from_anywhere(url: str) -> None:
         assert (worker.status, [*worker.queues], worker.silent < 15) == ("serving", ["holder"], True)
 
 
+async def test_limits_are_read_as_they_were_set(url: str) -> None:
+    limits = {
+        "none": Limits(per_worker=None),
+        "bounds": Limits(concurrency=7, per_worker=3, per_tenant=2, poll=0.5),
+        **{
+            f"per {seconds}": Limits(rate=Rate(3, seconds), rate_per_tenant=Rate(1, seconds))
+            for seconds in (1e-10, 0.1, 0.33, 1, 1.9, 2, 2.1, 60, 86_400)
+        },
+    }
+    async with DBOSDispatcher(url) as dispatcher:
+        for name, each in limits.items():
+            await dispatcher.limit(name, each)
+        assert {queue.name: queue.limits for queue in (await dispatcher.state()).queues} == limits
+
+
 @pytest.mark.parametrize("where", ["memory", "postgres"])
 async def test_observers_are_told_of_the_runs_that_are_executed(where: str, request: pytest.FixtureRequest) -> None:
     told: list[RunEvent] = []
