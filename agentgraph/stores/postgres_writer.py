@@ -26,6 +26,9 @@ from .postgres_statements import Statements, Values
 
 __all__ = ["DatabaseMedium"]
 
+_FORGET_PLANS = "DISCARD PLANS"
+"""Now and then: plans are made for tables as large as they were then, and those that grow from nothing soon are not."""
+
 
 class DatabaseMedium:
     """Opens the database and owns the connection that writes it.
@@ -98,6 +101,7 @@ class DatabaseMedium:
 
     def _write(self, connection: Connection, items: Sequence[PostgresItem], *, renew: bool) -> None:
         if renew:
+            connection.execute(_FORGET_PLANS)
             held = self._held()
             renewed = connection.execute(self._statements.renew, held, prepare=True)
             self._leases.keep(dict(renewed.fetchall()), held["run_ids"])
