@@ -87,7 +87,7 @@ class Worker:
         """Take runs from the queues until `stop`.
 
         Raises:
-            UserError: there is a worker in this process already, or the event loop is not asyncio's.
+            UserError: there is a worker or another DBOS in this process already, or the event loop is not asyncio's.
             StoreError: the database cannot be had.
         """
         _check_loop()
@@ -103,11 +103,19 @@ class Worker:
     async def _serve(self, stop: anyio.Event, options: ServeOptions) -> None:
         for queue in self.serves:
             await to_thread.run_sync(self.queues.ensure, queue, options.get("concurrency"))
-        recovery = Recovery(self.queues, self.stale_after, called_in_loop(partial(tell_all, self.observers)))
         engine, close = self.queues.engine(_POOL)
         try:
+            self._configure(engine)
+            await self._work_until(stop, options)
+        finally:
+            close()
+
+    async def _work_until(self, stop: anyio.Event, options: ServeOptions) -> None:
+        recovery = Recovery(self.queues, self.stale_after, called_in_loop(partial(tell_all, self.observers)))
+        try:
             await to_thread.run_sync(self._pulse.start, abandon_on_cancel=True)
-            self._launch(engine)
+            DBOS.listen_queues([*self.serves])
+            DBOS.launch()
             recovery.start()
             options.get("ready", _nothing)()
             await stop.wait()
@@ -115,10 +123,9 @@ class Worker:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(recovery.stop)
                 await self._end(options.get("grace", GRACE))
-                close()
                 await to_thread.run_sync(self._pulse.stop)
 
-    def _launch(self, engine: Engine) -> None:
+    def _configure(self, engine: Engine) -> None:
         _workflow()
         config = DBOSConfig(
             name=APPLICATION,
@@ -130,8 +137,11 @@ class Worker:
             scheduler_polling_interval_sec=3600.0,
         )
         DBOS(config=config)
-        DBOS.listen_queues([*self.serves])
-        DBOS.launch()
+        if DBOS.executor_id != self.executor:  # the configuration of who was first holds
+            raise UserError(
+                "this process runs a DBOS of its own already, which is one in a process; start workers as processes of "
+                "their own: `agentgraph worker`"
+            )
 
     def _look(self) -> tuple[int, bool]:
         return len(self._work.under_way), self._work.stopping

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anyio
 import pytest
+from dbos import DBOS, DBOSConfig
 
 from agentgraph.distributed import DBOSDispatcher, open_dispatcher
 from agentgraph.exceptions import UserError
@@ -36,6 +39,17 @@ async def test_a_process_has_one_worker(url: str) -> None:
         with pytest.raises(UserError, match="start another process"):
             await dispatcher.serve([holder])
         dispatcher.stop()
+
+
+async def test_a_process_that_runs_a_dbos_of_its_own_has_no_worker(url: str, tmp_path: Path) -> None:
+    DBOS(config=DBOSConfig(name="own", executor_id="own", system_database_url=f"sqlite:///{tmp_path / 'own.db'}"))
+    try:
+        async with DBOSDispatcher(url) as dispatcher:
+            with pytest.raises(UserError, match="a DBOS of its own"):
+                await dispatcher.serve([counter])
+        assert DBOS.executor_id == "own"  # it is left alone
+    finally:
+        DBOS.destroy()
 
 
 async def test_what_was_put_into_the_database_can_be_taken_away(url: str) -> None:
