@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -47,10 +48,12 @@ async def tell_health(host: str, port: int, look: Callable[[], Health], told: Ca
     """
 
     async def answer(client: SocketStream) -> None:
-        async with client:
-            with anyio.move_on_after(5):
-                await client.receive(_LONGEST)
-                await client.send(_response(look()))
+        # Who only looks whether the port is open asks nothing, and who is impatient is gone when the answer comes.
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            async with client:
+                with anyio.move_on_after(5):
+                    await client.receive(_LONGEST)
+                    await client.send(_response(look()))
 
     async with await anyio.create_tcp_listener(local_host=host, local_port=port) as listener:
         told(listener.extra(SocketAttribute.local_port))  # noqa: S610 - no query
