@@ -15,6 +15,7 @@ A store that cannot be reached ends nothing: the wake looks again. What else a r
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -119,8 +120,9 @@ class Work:
     stopping: bool = False
     ended: bool = False
     under_way: dict[anyio.CancelScope, Wake] = field(default_factory=dict[anyio.CancelScope, Wake])
-    held: dict[str, int] = field(default_factory=dict[str, int])
-    """The runs that are executed here, or about to be, and how often each had been claimed before."""
+    held: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
+    """The runs that are executed here, or about to be, and how often each had been claimed before: by how many wakes,
+    for one may watch over a run that another one executes."""
     _idle: anyio.Event = field(default_factory=anyio.Event)
 
     async def advance(self, wake: Wake, on_end: Callable[[], None] = lambda: None) -> None:
@@ -163,7 +165,7 @@ class Work:
         """Release a run without its executor, who finds that out."""
         with suppress(StoreError, RunFenced, RunNotFound):
             record = await self.store.load(wake.run_id)
-            if record.owner == this_process() and record.epoch - 1 == self.held.get(wake.run_id):
+            if record.owner == this_process() and self.held[wake.run_id, record.epoch - 1]:
                 release = Settlement(run_id=record.run_id, epoch=record.epoch, event=Event.RELEASE)
                 await self.store.settle(release)
                 how = dispatch_of(record)
@@ -182,7 +184,7 @@ class Work:
             return False
         except StoreError as error:
             return await self._again(wake, error, patience)
-        if not wake.concerns(record) or patience.is_over(record):
+        if await self._is_over(wake, record, patience):
             return False
         try:
             await self._go_on(record)
@@ -195,8 +197,15 @@ class Work:
             if isinstance(error, StoreError | RunFenced) and not isinstance(error, DecodeError):
                 return await self._again(wake, error, patience)
             LOG.info("run %r ended with %s: %s", wake.run_id, type(error).__name__, error)
-            await self._refuse(record, error)
+            await self._refuse(record, _told(error))
         return False
+
+    async def _is_over(self, wake: Wake, record: RunRecord, patience: _Patience) -> bool:
+        """Whether there is nothing more to do, or nothing that helps."""
+        if wake.concerns(record) and patience.is_over(record):
+            await self._refuse(record, f"given up after {_TRIES} tries: {record.error}")
+            return True
+        return not wake.concerns(record)
 
     async def _again(self, wake: Wake, error: Exception, patience: _Patience) -> bool:
         LOG.warning("run %r is looked at again: %s", wake.run_id, error)
@@ -206,13 +215,15 @@ class Work:
     async def _go_on(self, record: RunRecord) -> None:
         served = self.services.of_run(record)
         begins = dispatched(record)
-        self.held[record.run_id] = record.epoch
+        held = record.run_id, record.epoch
+        self.held[held] += 1
         try:
             async with served.going_on(record, self.store, self.observers) as run:
                 run.ctx.outlet.tell(Emitted(run.run_id, run.ctx.seq, begins))
                 await self._step_on(run, begins)
         finally:
-            del self.held[record.run_id]
+            self.held[held] -= 1
+            self.held += Counter[tuple[str, int]]()  # forgets those of which there are none
 
     async def _step_on(
         self,
@@ -227,16 +238,23 @@ class Work:
                 return
             first = False
 
-    async def _refuse(self, seen: RunRecord, error: Exception) -> None:
+    async def _refuse(self, seen: RunRecord, reason: str) -> None:
         """Fail a run that this code cannot go on with, so that it is seen; `wake` tries it again.
 
-        It was not claimed, or given back as it was: else it would have failed by itself.
+        It was not claimed, or given back as it was, or has failed as if its store were away: else it would have failed
+        by itself, and for good.
         """
         with suppress(StoreError, RunFenced, RunBusy, RunNotFound):
             record = await self.store.load(seen.run_id)
-            if record.status in (Status.PENDING, Status.WAITING) and record.epoch <= seen.epoch + 1:
+            rests = record.status in (Status.PENDING, Status.WAITING) or was_away(record)
+            if rests and record.epoch <= seen.epoch + 1:
                 claimed = await self.store.claim(seen.run_id)
-                reason = f"{type(error).__name__}: {error}"
                 await self.store.settle(
                     Settlement(run_id=seen.run_id, epoch=claimed.epoch, event=Event.FAIL, error=reason)
                 )
+
+
+def _told(error: Exception) -> str:
+    """What a run has failed with. An error of somebody else that is called as that of a store has its whole name."""
+    said = f"{type(error).__name__}: {error}"
+    return f"{type(error).__module__}.{said}" if said.startswith(_AWAY) else said

@@ -11,7 +11,7 @@ import pytest
 from agentgraph.distributed import LocalDispatcher
 from agentgraph.distributed.served import Services
 from agentgraph.distributed.working import Wake, Work
-from agentgraph.exceptions import StoreError
+from agentgraph.exceptions import AgentRunError, RunBusy, StoreError
 from agentgraph.graph import BaseNode, Commit, End, Graph, GraphRunContext, RunRecord, Status, Store
 from agentgraph.stores import MemoryStore
 from agentgraph.stores.sqlite import SQLiteStore
@@ -57,6 +57,40 @@ async def test_a_run_that_is_executed_elsewhere_is_watched_until_it_is_not(tmp_p
     await elsewhere.aclose()
 
 
+class Refusing(MemoryStore):
+    """Says when it has refused a claim."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = anyio.Event()
+
+    async def claim(self, run_id: str, options: bytes | None = None) -> RunRecord:
+        try:
+            return await super().claim(run_id, options)
+        except RunBusy:
+            self.refused.set()
+            raise
+
+
+async def test_who_watches_over_a_run_of_this_process_leaves_it_to_end_as_it_does() -> None:
+    store = Refusing()
+
+    @dataclass
+    class Late(BaseNode[Counted, None, int]):
+        async def run(self, ctx: GraphRunContext[Counted]) -> End[int]:
+            await store.refused.wait()
+            return End(await ctx.wait_for("number", question="which?", type=int))
+
+    late = Graph(nodes=[Late], name="late")
+    run_id = await LocalDispatcher(store).submit(late, Late(), state=Counted())
+    work = work_on(store, late)
+    async with anyio.create_task_group() as group:
+        for _ in range(2):
+            group.start_soon(work.advance, Wake(run_id, 0))
+    run = await store.load(run_id)
+    assert (run.status, run.error, run.epoch, work.held) == (Status.WAITING, None, 1, {})
+
+
 async def test_draining_takes_away_no_run_that_others_of_this_process_execute() -> None:
     work = work_on(store := MemoryStore(), counter)
     run_id = await submitted(store)
@@ -89,7 +123,28 @@ async def test_a_run_whose_store_takes_no_step_fails_after_a_few_tries() -> None
     run_id = await submitted(store)
     await work_on(store, counter).advance(Wake(run_id, 0))
     run = await store.load(run_id)
-    assert (run.status, run.error, run.epoch > 3) == (Status.FAILED, "StoreError: the disk is full", True)
+    assert (run.status, run.epoch > 3) == (Status.FAILED, True)
+    with pytest.raises(AgentRunError, match="given up after 5 tries: StoreError: the disk is full"):
+        await LocalDispatcher(store).result(counter, run_id)
+
+
+async def test_an_error_that_is_called_as_that_of_a_store_is_final() -> None:
+    class OfShop(Exception):
+        pass
+
+    OfShop.__name__ = "StoreError"
+
+    @dataclass
+    class Buy(BaseNode[Counted, None, int]):
+        async def run(self, ctx: GraphRunContext[Counted]) -> End[int]:
+            raise OfShop("out of stock")
+
+    shop = Graph(nodes=[Buy], name="shop")
+    dispatcher = LocalDispatcher(store := MemoryStore())
+    run_id = await dispatcher.submit(shop, Buy(), state=Counted())
+    await work_on(store, shop).advance(Wake(run_id, 0))
+    with pytest.raises(AgentRunError, match="StoreError: out of stock"):
+        await dispatcher.result(shop, run_id)
 
 
 async def test_a_run_that_does_not_fit_the_code_fails_and_says_why() -> None:
