@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from os import PathLike
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
@@ -274,8 +275,8 @@ class Agent(AgentFunctions[DepsT, ResultT], StoredRuns, NodeGuards, Observable, 
         overridden = self._override.over({}).get("store")
         if overridden is not None:
             return open_store(overridden)
-        if self._own_store is None:
-            where = self._settings.store
+        where = self._settings.store
+        if self._own_store is None or (isinstance(where, str | PathLike) and getattr(self._own_store, "closed", False)):
             self._own_store = open_store(":memory:" if where is None else where)
         return self._own_store
 

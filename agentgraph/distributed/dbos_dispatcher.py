@@ -23,6 +23,7 @@ from agentgraph.graph import Observer, Status, Store, Submittable, cancel_tree
 from agentgraph.stores import Cipher, EncryptedStore, open_store
 
 from .health import Health
+from .held import Held
 from .limits import Limits
 from .port import Serveable, ServeOptions, SubmitOptions
 from .results import Resumable, result
@@ -31,6 +32,8 @@ from .states import FleetState
 from .submitting import queue_name, submit, wake
 
 if TYPE_CHECKING:
+    from agentgraph.stores.postgres_database import Database
+
     from .engine import Worker
     from .queues import Queues
 
@@ -77,8 +80,9 @@ class DBOSDispatcher:
         if stale_after <= 0:
             raise UserError(f"stale_after={stale_after} gives all work away at once; give seconds above 0")
         self.version, self.stale_after, self.observers = version, stale_after, observers
-        self._opened = open_store(url, lease=lease, schema=schema)
-        self._store = self._opened if cipher is None else EncryptedStore(self._opened, cipher)
+        opened = open_store(url, lease=lease, schema=schema)
+        self._database = _database_of(opened)
+        self._held = Held(opened if cipher is None else EncryptedStore(opened, cipher))
         self._made: Queues | None = None
         self._worker: Worker | None = None
         self._stops: set[Callable[[], None]] = set()
@@ -86,7 +90,7 @@ class DBOSDispatcher:
     @property
     def store(self) -> Store:
         """Where the runs are kept."""
-        return self._store
+        return self._held.store
 
     async def prepare(self) -> None:
         """Make the engine's tables if they are not there, which else the first use does; it takes a second or two.
@@ -113,7 +117,7 @@ class DBOSDispatcher:
 
     async def submit(self, what: Submittable[StartT], start: StartT, /, **options: Unpack[SubmitOptions]) -> str:
         await self.prepare()
-        return (await submit(self._store, what, start, options, self.version, self.observers)).run_id
+        return (await submit(self.store, what, start, options, self.version, self.observers)).run_id
 
     async def serve(self, agents: Sequence[Serveable], **options: Unpack[ServeOptions]) -> None:
         """Execute runs of these agents and graphs: once in a process at a time, in an event loop of asyncio."""
@@ -127,7 +131,7 @@ class DBOSDispatcher:
         self._stops.add(stopping)
         try:
             await self.prepare()
-            self._worker = Worker(self._store, self._queues(), services, queues, self.stale_after, self.observers)
+            self._worker = Worker(self.store, self._queues(), services, queues, self.stale_after, self.observers)
             await self._worker.serve(stop, options)
         finally:
             self._stops.discard(stopping)
@@ -141,10 +145,10 @@ class DBOSDispatcher:
         return await result(self.store, what, run_id)
 
     async def cancel(self, run_id: str) -> Status:
-        return await cancel_tree(self._store, run_id)
+        return await cancel_tree(self.store, run_id)
 
     async def wake(self, run_id: str) -> Status:
-        return (await wake(self._store, run_id)).status
+        return (await wake(self.store, run_id)).status
 
     async def limit(self, queue: str, limits: Limits) -> None:
         await self.prepare()
@@ -159,7 +163,8 @@ class DBOSDispatcher:
         return Health(status="idle") if self._worker is None else self._worker.health()
 
     async def aclose(self) -> None:
-        await self._store.aclose()
+        self.stop()
+        await self._held.let_go()
 
     async def __aenter__(self) -> Self:
         return self
@@ -167,15 +172,20 @@ class DBOSDispatcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
         await self.aclose()
 
     def _queues(self) -> Queues:
         if self._made is None:
-            from agentgraph.stores.postgres import PostgresStore
-
             from .queues import Queues
 
-            assert isinstance(self._opened, PostgresStore)  # what its URL names
-            self._made = Queues(self._opened.database)
+            self._made = Queues(self._database)
         return self._made
+
+
+def _database_of(store: Store) -> Database:
+    from agentgraph.stores.postgres import (
+        PostgresStore,
+    )  # by now: `open_store` says what to do where psycopg is missing
+
+    assert isinstance(store, PostgresStore)  # what its URL names
+    return store.database

@@ -39,6 +39,7 @@ from agentgraph.stores.owner import is_dead, this_process
 
 from .admission import Admission
 from .health import Health
+from .held import Held
 from .limits import Limits
 from .port import GRACE, Serveable, ServeOptions, SubmitOptions
 from .results import Resumable, result
@@ -181,7 +182,6 @@ def _nothing() -> None:
     pass
 
 
-@dataclass(eq=False)
 class LocalDispatcher:
     """Executes submitted runs in this process, on asyncio or trio.
 
@@ -194,12 +194,17 @@ class LocalDispatcher:
             here.
     """
 
-    store: Store
-    version: str | None = None
-    observers: Sequence[Observer] = ()
-    _admission: Admission = field(default_factory=Admission, repr=False)
-    _desks: dict[_Bell, _Desk] = field(default_factory=dict[_Bell, _Desk], repr=False)
-    """Of those who serve."""
+    def __init__(self, store: Store, version: str | None = None, observers: Sequence[Observer] = ()) -> None:
+        self.version, self.observers = version, observers
+        self._held = Held(store)
+        self._admission = Admission()
+        self._desks: dict[_Bell, _Desk] = {}
+        """Of those who serve."""
+
+    @property
+    def store(self) -> Store:
+        """Where the runs are kept."""
+        return self._held.store
 
     async def submit(self, what: Submittable[StartT], start: StartT, /, **options: Unpack[SubmitOptions]) -> str:
         record = await submit(self.store, what, start, options, self.version, self.observers)
@@ -286,7 +291,8 @@ class LocalDispatcher:
         )
 
     async def aclose(self) -> None:
-        await self.store.aclose()
+        self.stop()
+        await self._held.let_go()
 
     async def __aenter__(self) -> Self:
         return self
@@ -294,7 +300,6 @@ class LocalDispatcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
         await self.aclose()
 
 

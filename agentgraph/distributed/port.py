@@ -165,5 +165,5 @@ class Dispatcher(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close the store."""
+        """Stop serving, and let go of the store, which is closed if nobody else in this process has it."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import anyio
@@ -26,6 +27,23 @@ async def test_what_was_submitted_before_the_process_began_is_executed(tmp_path:
         group.start_soon(dispatcher.serve, [counter])
         assert (await dispatcher.result(counter, run_id)).output == 2
         dispatcher.stop()
+
+
+async def test_a_file_is_closed_when_nobody_has_it_any_more(tmp_path: Path) -> None:
+    path, log = tmp_path / "runs.db", tmp_path / "runs.db-wal"
+    server = open_dispatcher(path)
+    async with anyio.create_task_group() as group:
+        group.start_soon(server.serve, [counter])
+        async with open_dispatcher(path) as other:
+            run_id = await other.submit(counter, Step(2), state=Counted())
+        with pytest.raises(StoreError, match="the dispatcher was closed"):
+            await other.submit(counter, Step(2), state=Counted())
+        assert (await server.result(counter, run_id)).output == 2
+        assert log.exists()
+        await server.aclose()  # and again: nothing
+    await server.aclose()
+    gc.collect()  # a run that has ended may be in a cycle
+    assert not log.exists()
 
 
 async def test_what_another_process_answers_and_leaves_is_found(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agentgraph import stores
+from agentgraph import Agent, stores
 from agentgraph.exceptions import StoreError, UserError
+from agentgraph.models.test import TestModel
 from agentgraph.stores import MemoryStore, SQLiteStore, open_store
 from agentgraph.stores.samples import new_run
 from tests.shared_data import REPOSITORY
@@ -51,6 +52,13 @@ async def test_a_file_is_opened_once_in_a_process(tmp_path: Path) -> None:
     again = open_store(tmp_path / "r.db")
     assert again is not store
     await again.aclose()
+
+
+async def test_an_agent_opens_a_file_again_that_somebody_has_closed(tmp_path: Path) -> None:
+    agent = Agent(TestModel(), store=tmp_path / "r.db")
+    first = await agent.run("hello", run_id="one")
+    await open_store(tmp_path / "r.db").aclose()
+    assert (await agent.run(resume="one")).data == first.data
 
 
 async def test_a_file_is_open_with_one_kind_of_settings(tmp_path: Path) -> None:
