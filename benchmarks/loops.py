@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from weakref import ReferenceType
 
 import anyio
 
@@ -80,8 +81,9 @@ async def _walk(run: GraphRun[Sum, None, int], steps: int) -> float:
 
 
 def _objects() -> int:
+    """How many the collector knows, without references to what is gone: a connection of sqlite3 keeps up to 200."""
     gc.collect()
-    return len(gc.get_objects())
+    return sum(not isinstance(each, ReferenceType) or each() is not None for each in gc.get_objects())
 
 
 def _store(kept: str, path: Path) -> Store | None:
