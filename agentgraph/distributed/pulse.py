@@ -32,13 +32,14 @@ BEAT = 0.5
 _AGAIN = 0.1
 """Seconds until the server, or the lock, is tried again."""
 
-# A peer that vanished is noticed within five seconds, here and by the server.
+# A peer that vanished is noticed within five seconds, by the server and, by `_PATIENCE`, here.
 _KEEPALIVES: LiteralString = """
     SELECT set_config(name, value, false) FROM (VALUES
         ('tcp_keepalives_idle', '2'), ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '3'),
         ('tcp_user_timeout', '5000')
     ) AS settings(name, value)
 """
+_PATIENCE = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5000}
 _TAKE: LiteralString = "SELECT pg_try_advisory_lock({lock}) FROM (SELECT %s::text AS executor) AS worker"
 _BEGIN: LiteralString = """
     INSERT INTO {schema}.workers
@@ -97,7 +98,7 @@ class Pulse:
 
     def _work(self) -> None:
         while not self._stopped.is_set():
-            with suppress(psycopg.Error), self._queues.database.connect() as connection:
+            with suppress(psycopg.Error), self._queues.database.connect(**_PATIENCE) as connection:
                 self._live(connection)
             self._stopped.wait(_AGAIN)
 
@@ -108,10 +109,12 @@ class Pulse:
                 return
         me = this_process()
         worker = {"executor": self.executor, "queues": self._serves, "host": me.host, "pid": me.pid}
-        connection.execute(self._begin, {**worker, "started": me.started, "name": me.name})
+        begin = {**worker, "started": me.started, "name": me.name}
+        connection.execute(self._begin, begin)
         self._beat_at = time.monotonic()
         self._begun.set()
         while not self._stopped.wait(BEAT):
-            connection.execute(self._beat, (*self._look(), self.executor))
+            if connection.execute(self._beat, (*self._look(), self.executor)).rowcount == 0:
+                connection.execute(self._begin, begin)  # the table was made anew
             self._beat_at = time.monotonic()
         connection.execute(self._end, (self.executor,))

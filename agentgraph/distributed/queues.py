@@ -130,7 +130,7 @@ class Queues:
             )
 
     def ensure(self, queue: str, per_worker: int | None) -> None:
-        """See that a queue is there; `per_worker`, where given, becomes one of its limits.
+        """See that a queue is there; `per_worker`, where given, becomes one of its limits, as far as others let it.
 
         Raises:
             StoreError, UserError: as `limit`.
@@ -140,7 +140,7 @@ class Queues:
             with self.client() as client:
                 found = client.retrieve_queue(queue)
                 assert found is not None  # it was made above
-                found.set_worker_concurrency(per_worker)
+                found.set_worker_concurrency(min(per_worker, found.global_concurrency or per_worker))
 
     @contextmanager
     def client(self) -> Generator[DBOSClient]:

@@ -110,9 +110,13 @@ class Database:
             raise
         return connection
 
-    def connect(self) -> Connection:
-        """A further connection, for any one thread at a time; every statement is a transaction."""
-        return psycopg.connect(self.conninfo, autocommit=True)
+    def connect(self, **other: int) -> Connection:
+        """A further connection, for any one thread at a time; every statement is a transaction.
+
+        Args:
+            **other: Parameters of the connection that are to be other than the URL says.
+        """
+        return psycopg.connect(make_conninfo(self.conninfo, **other), autocommit=True)
 
 
 def check_version(found: int, place: str) -> None:

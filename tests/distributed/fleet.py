@@ -6,6 +6,7 @@ import atexit
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
@@ -27,7 +28,7 @@ from tests.shared_data import REPOSITORY
 
 from .jobs import MARKS
 
-__all__ = ["Fleet", "Worker", "database", "ended", "is_now", "prepare", "until"]
+__all__ = ["Fleet", "Worker", "database", "ended", "is_now", "prepare", "until", "wait_while"]
 
 
 @contextmanager
@@ -120,6 +121,13 @@ async def until(store: Store, run_id: str, reached: Callable[[RunRecord], bool])
             while not reached(run := await store.load(run_id)):
                 await changes.wait(0)
     return run
+
+
+def wait_while(url: str, query: str) -> None:
+    """Until a query of the database finds nothing; blocks."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(query.encode()).fetchall():
+            time.sleep(0.05)
 
 
 def is_now(status: Status) -> Callable[[RunRecord], bool]:

@@ -19,7 +19,7 @@ from agentgraph.graph import Status, open_questions
 from agentgraph.stores import PostgresStore, SivCipher, new_key
 from agentgraph.stores.postgres_database import Database
 
-from .fleet import ended, is_now, until
+from .fleet import ended, is_now, until, wait_while
 from .jobs import Asks, Counted, Hold, Step, asker, counter, holder
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +81,31 @@ async def test_a_worker_that_never_has_its_lock_can_end(url: str) -> None:
         before.execute(take)
         threading.Thread(target=pulse.start, daemon=True).start()
         pulse.stop()
+
+
+async def test_a_worker_whose_row_is_gone_writes_it_anew(url: str) -> None:
+    pulse = Pulse(queues_of(url), "w", ["q"], lambda: (0, False))
+    await to_thread.run_sync(pulse.start)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM agentgraph.workers")
+    with anyio.fail_after(20):
+        await to_thread.run_sync(
+            wait_while, url, "SELECT WHERE NOT EXISTS (SELECT FROM agentgraph.workers)", abandon_on_cancel=True
+        )
+    pulse.stop()
+
+
+def test_a_connection_may_have_parameters_of_its_own(url: str) -> None:
+    with Database.at(url, "agentgraph", "FULL").connect(tcp_user_timeout=5000) as connection:
+        assert connection.info.get_parameters()["tcp_user_timeout"] == "5000"
+
+
+async def test_a_worker_may_have_less_than_it_could_do(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        await dispatcher.limit("counter", Limits(concurrency=2))
+        await dispatcher.serve([counter], concurrency=50, ready=dispatcher.stop)
+        (queue,) = (await dispatcher.state()).queues
+    assert queue.limits.concurrency == 2
 
 
 async def test_processes_that_prepare_a_database_at_once_do_it_once(url: str) -> None:
