@@ -7,8 +7,9 @@ release, the beginning of a sleep, an answer. So nobody who writes needs to know
 A wake is named `<run>:<n>`, n being the claim that it is to lead to, the run's epoch plus one: what wakes a run twice
 before it is claimed is one entry. The end of a sleep, `<run>:<n>:timer`, may stand beside an answer that came first.
 
-An answer to a run below wakes the submitted run above it. It locks the row of that run, as does who puts the run to
-sleep; so whichever comes second sees the other.
+An answer to a run below wakes the submitted run above it, also while that is executed: it may be about to sleep, and
+has not seen the answer then. Who takes such an entry waits until the run rests. The row of that run is locked, as by
+who puts it to sleep; so its epoch is that of the sleep that the answer ends.
 
 A dispatcher puts all of it there at its first use, beside the engine's tables: a store that dispatches nothing has no
 trigger. `remove` takes it away again.
@@ -31,7 +32,7 @@ ENGINE = "_dbos"
 ADVANCE = "agentgraph.advance"
 """What the engine is asked to do with a run. Its version and application are called `agentgraph`."""
 
-_VERSION = "1"
+_VERSION = "2"
 """Of what follows. Another one is put in place of it, for there is nothing to keep but workers, who come back."""
 
 _REMOVE: Sequence[LiteralString] = (
@@ -54,12 +55,13 @@ _INSTALL: Sequence[LiteralString] = (
         running bigint NOT NULL DEFAULT 0, draining boolean NOT NULL DEFAULT false
     )
     """,
-    # Takes entries away: all of these, or those alone that have ended, for one that is under way is somebody's.
+    # Takes entries away: all of these, or those alone that have ended, for one that is under way is somebody's. Ids of
+    # runs are compared byte by byte, and names made of them would be: the engine's index has the database's own order.
     """
     CREATE FUNCTION {schema}.forget_wakes(names text[], whole boolean) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN
         WITH gone AS (
-            DELETE FROM {engine}.workflow_status WHERE workflow_uuid = ANY(names)
+            DELETE FROM {engine}.workflow_status WHERE workflow_uuid = ANY(names COLLATE "default")
             AND (whole OR status NOT IN ('ENQUEUED', 'DELAYED', 'PENDING')) RETURNING workflow_uuid
         ), inputs AS (
             DELETE FROM {engine}.workflow_input AS i USING gone WHERE i.workflow_uuid = gone.workflow_uuid
@@ -89,15 +91,14 @@ _INSTALL: Sequence[LiteralString] = (
         PERFORM {engine}.enqueue_workflow(
             workflow_name => 'agentgraph.advance', queue_name => run.how->>'queue',
             positional_args => ARRAY[to_json(of_run), to_json(run.epoch)],
-            workflow_id => wake, app_version => 'agentgraph', application_name => 'agentgraph',
+            workflow_id => wake COLLATE "default", app_version => 'agentgraph', application_name => 'agentgraph',
             priority => coalesce((run.how->>'priority')::int4, 0),
             queue_partition_key => coalesce(run.how->>'tenant', '-'),
             delay_until_epoch_ms => (at * 1000)::int8
         );
     END $$
     """,
-    # What becomes of a run that was submitted. Runs below it have ids that begin with its own and a slash, and `0` is
-    # the character after that.
+    # What becomes of a run that was submitted.
     """
     CREATE FUNCTION {schema}.dispatch_run() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -111,10 +112,6 @@ _INSTALL: Sequence[LiteralString] = (
             PERFORM {schema}.dispatch(NEW.run_id, '', NULL) WHERE TG_OP = 'UPDATE';
         ELSE
             PERFORM {schema}.dispatch(NEW.run_id, 'timer', NEW.wake_at) WHERE NEW.wake_at IS NOT NULL;
-            PERFORM {schema}.dispatch(NEW.run_id, '', NULL) WHERE EXISTS (
-                SELECT FROM {schema}.journal AS j
-                WHERE j.run_id > NEW.run_id || '/' AND j.run_id < NEW.run_id || '0' AND j.kind = 'answered'
-            );
         END IF;
         RETURN NULL;
     END $$
@@ -133,7 +130,8 @@ _INSTALL: Sequence[LiteralString] = (
     CREATE TRIGGER dispatch_deleted AFTER DELETE ON {schema}.runs FOR EACH ROW
     WHEN (OLD.dispatch IS NOT NULL) EXECUTE FUNCTION {schema}.dispatch_run()
     """,
-    # Up from the run that was answered, to the one that was submitted.
+    # Up from the run that was answered, to the one that was submitted. One that asks itself and is executed does not go
+    # to sleep over its answer.
     """
     CREATE FUNCTION {schema}.dispatch_answered() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
@@ -146,7 +144,8 @@ _INSTALL: Sequence[LiteralString] = (
             IF run.submitted THEN
                 PERFORM FROM {schema}.runs AS r WHERE r.run_id = above FOR NO KEY UPDATE;
                 PERFORM {schema}.dispatch(r.run_id, '', NULL) FROM {schema}.runs AS r
-                WHERE r.run_id = above AND r.status = 'waiting';
+                WHERE r.run_id = above
+                AND (r.status = 'waiting' OR r.status = 'running' AND above <> NEW.run_id);
                 RETURN NULL;
             END IF;
             above := run.parent;

@@ -25,6 +25,7 @@ from agentgraph.exceptions import StoreError
 from agentgraph.graph import (
     Dispatch,
     JournalKind,
+    JournalRecord,
     Observer,
     RunFilter,
     RunRecord,
@@ -92,6 +93,18 @@ class _Bell:
         self._rung.set()
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A run that waits, as it was at one look."""
+
+    at: float = 0.0
+    """When it was written last."""
+    below: bool = False
+    """It waits for runs below it."""
+    answers: frozenset[tuple[str, JournalRecord]] = frozenset()
+    """Those that it, or a run below, has in its journal; with that run."""
+
+
 @dataclass
 class _Desk:
     """One `serve`: what is ready, in order, and what is under way."""
@@ -102,8 +115,8 @@ class _Desk:
     bell: _Bell
     since: float = field(default_factory=time.monotonic)
     ready: dict[str, tuple[RunRecord, Wake]] = field(default_factory=dict[str, tuple[RunRecord, Wake]])
-    seen: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
-    """When runs that wait, and those below that they wait for, were written last, as far as was looked."""
+    seen: dict[str, _Seen] = field(default_factory=dict[str, _Seen])
+    """Runs that wait, as they were at the last look."""
 
     async def work(self, group: TaskGroup) -> None:
         """Look and begin until told to stop."""
@@ -148,25 +161,31 @@ class _Desk:
         async for record in submitted(self.crew.store, Status.RUNNING):
             if not lives(record, now, is_dead):
                 self._add(record)
+        seen, self.seen = self.seen, {}
         async for record in submitted(self.crew.store, Status.WAITING):
-            if (record.wake_at is not None and record.wake_at <= now) or await self._was_answered(record):
+            self.seen[record.run_id] = await self._see(record, before := seen.get(record.run_id, _Seen()))
+            is_due = record.wake_at is not None and record.wake_at <= now
+            if is_due or not self.seen[record.run_id].answers <= before.answers:
                 self._add(record)
 
     def _add(self, record: RunRecord) -> None:
         if dispatch_of(record).queue in self.queues and record.run_id not in self.ready:
             self.ready[record.run_id] = record, Wake(record.run_id, record.epoch)
 
-    async def _was_answered(self, record: RunRecord) -> bool:
-        """Whether there is an answer that the run has not seen, its own or one of a run below that it waits for."""
+    async def _see(self, record: RunRecord, before: _Seen) -> _Seen:
+        """How a run waits, and which answers there are, to it and to runs below that it waits for.
+
+        An answer that was there at the last look has woken it then, and is there until its step ends.
+        """
         store, own = self.crew.store, record.run_id
-        rows = await store.calls(own) if own not in self.seen or self.seen[own][0] != record.updated_at else []
-        below = {question.run_id for question in open_questions(rows)} - {own}
+        if before.at == record.updated_at and not before.below:
+            return before
+        rows = [(own, row) for row in await store.calls(own)]
+        below = {question.run_id for question in open_questions(row for _, row in rows)} - {own}
         for run_id in below:
-            rows += await store.calls(run_id)
-        answered = any(row.kind is JournalKind.ANSWERED for row in rows)
-        if not below and not answered:
-            self.seen[own] = (record.updated_at,)
-        return answered
+            rows += [(run_id, row) for row in await store.calls(run_id)]
+        answers = frozenset(each for each in rows if each[1].kind is JournalKind.ANSWERED)
+        return _Seen(record.updated_at, bool(below), answers)
 
 
 async def submitted(store: Store, status: Status) -> AsyncIterator[RunRecord]:

@@ -13,7 +13,8 @@ beginning has left the window, for the engine forgets it then. Who takes such an
 over, or its owner seen to be dead; an owner that comes back is refused by the store.
 
 A run that rests, is due, or was answered, or whose lease is long over, while no entry says so, is given one: that would
-be our mistake, or the engine's tables were lost.
+be our mistake, or the engine's tables were lost. All runs that have not ended are looked through for that; so the more
+workers do it, and the longer it takes, the more seldom it is done.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ _LOOK = 0.25
 """Seconds between two looks for workers."""
 
 _RECONCILE = 5.0
-"""Seconds between two looks for runs, and after which a run that stands still is found."""
+"""Seconds after which a run that stands still is found; and between two looks for such runs, of whatever worker."""
+
+_REST = 20.0
+"""How many times as long as a look for runs the pause after it is, at least."""
 
 GRACE = 2.0
 """Seconds that the lock of a worker on another machine has to be free."""
@@ -80,25 +84,39 @@ _BURY: LiteralString = """
         SELECT FROM {engine}.workflow_status AS s WHERE s.status = 'PENDING' AND s.executor_id = w.executor
     )
 """
+# The entry that has led to a sleep has the number of the run's claim. If it is there, the sleeper has seen the answers
+# that are; if its successor has ended without a claim, it has not. Runs below a run have ids that begin with its own
+# and a slash, and `0` is the character after that. Entries are looked up by their names, one run after the other:
+# there may be very many that have ended. Their names are compared as the engine's index has them.
 _STRANDED: LiteralString = """
     SELECT {schema}.dispatch(r.run_id, '', NULL), r.run_id FROM {schema}.runs AS r,
-        (SELECT extract(epoch FROM clock_timestamp())::float8 - %s AS then) AS clock
-    WHERE r.dispatch IS NOT NULL AND r.status IN ('pending', 'running', 'waiting') AND (
+        (SELECT extract(epoch FROM clock_timestamp())::float8 - %s AS then) AS clock,
+        LATERAL (
+            SELECT (r.run_id || ':' || r.epoch) COLLATE "default" AS this,
+                (r.run_id || ':' || r.epoch + 1) COLLATE "default" AS next
+        ) AS wake,
+        LATERAL (
+            SELECT count(*) FILTER (WHERE s.status IN ('ENQUEUED', 'PENDING', 'DELAYED')) AS live,
+                count(*) FILTER (WHERE s.workflow_uuid = wake.next) AS passed,
+                count(*) FILTER (WHERE s.workflow_uuid IN (wake.this, wake.this || ':timer')) AS led
+            FROM {engine}.workflow_status AS s
+            WHERE s.workflow_uuid IN (wake.this, wake.this || ':timer', wake.next, wake.next || ':timer')
+        ) AS entries
+    WHERE r.dispatch IS NOT NULL AND r.status IN ('pending', 'running', 'waiting') AND entries.live = 0 AND (
         r.status = 'pending' AND r.updated_at < clock.then
             AND coalesce((r.dispatch::json->>'after')::float8, 0) < clock.then
         OR r.status = 'running' AND r.lease_until < clock.then
-        OR r.status = 'waiting' AND r.updated_at < clock.then AND (r.wake_at < clock.then OR EXISTS (
-            SELECT FROM {schema}.journal AS j WHERE j.run_id = r.run_id AND j.kind = 'answered'
-        ))
-    ) AND NOT EXISTS (
-        SELECT FROM {engine}.workflow_status AS s WHERE s.workflow_uuid = ANY (
-            SELECT r.run_id || ':' || n || purpose
-            FROM generate_series(r.epoch, r.epoch + 1) AS n, unnest(ARRAY['', ':timer']) AS purpose
-        ) AND s.status IN ('ENQUEUED', 'PENDING', 'DELAYED')
+        OR r.status = 'waiting' AND r.updated_at < clock.then AND (
+            r.wake_at < clock.then OR entries.passed > 0 OR entries.led = 0 AND EXISTS (
+                SELECT FROM {schema}.journal AS j WHERE j.kind = 'answered'
+                AND (j.run_id = r.run_id OR j.run_id > r.run_id || '/' AND j.run_id < r.run_id || '0')
+            )
+        )
     )
     LIMIT 1000
 """
 _ALONE: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtextextended('agentgraph recovery {schema}', 3))"
+_ONE_RECONCILES: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtextextended('agentgraph runs {schema}', 3))"
 _FORGOTTEN: LiteralString = "SET idle_in_transaction_session_timeout = '5s'"
 """Who is stopped while it looks keeps others from looking; not for longer than this."""
 
@@ -138,12 +156,13 @@ class Recovery:
 
     def __init__(self, queues: Queues, stale_after: float, tell: Tell = _nobody) -> None:
         self._queues, self._stale_after, self._tell = queues, stale_after, tell
-        texts = (_ALONE, _WORKERS, _MISSED, _TAKEN, _BURY, _STRANDED)
-        self._alone, self._workers, self._missed, self._taken, self._bury, self._stranded = map(queues.render, texts)
+        self._alone, self._one_reconciles = map(queues.render, (_ALONE, _ONE_RECONCILES))
+        texts = (_WORKERS, _MISSED, _TAKEN, _BURY, _STRANDED)
+        self._workers, self._missed, self._taken, self._bury, self._stranded = map(queues.render, texts)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="agentgraph recovery", daemon=True)
         self._reconcile_at = 0.0
-        self._pause = _LOOK
+        self._pause, self._count = _LOOK, 1
 
     def start(self) -> None:
         """Look from now on."""
@@ -162,26 +181,47 @@ class Recovery:
                     self._look_on(connection)
             except (psycopg.Error, StoreError) as error:
                 LOG.info("dead workers are looked for again: %s", error)
+            except Exception:
+                # Of the engine, or of an observer: whatever it is, without this thread nobody would look any more.
+                LOG.exception("dead workers are looked for again")
 
     def _look_on(self, connection: Connection) -> None:
         connection.execute(_FORGOTTEN)
         while not self._stopped.wait(self._pause):
             with connection.transaction():
                 self._look(connection)
+            if time.monotonic() >= self._reconcile_at:
+                self._reconcile(connection)
 
     def _look(self, connection: Connection) -> None:
         if connection.execute(self._alone).fetchone() != (True,):
             return
         workers = [_seen(row) for row in connection.execute(self._workers)]
+        self._count = max(1, len(workers))
         self._pause = _LOOK * max(1, len(workers) / 2)
-        connection.execute(self._missed, ([worker.executor for worker in workers if worker.free],))
+        free = [worker.executor for worker in workers if worker.free]
+        if free:
+            connection.execute(self._missed, (free,))
         lost = [worker for worker in workers if worker.is_lost(self._stale_after)]
         if lost:
             self._give_back(connection, lost)
-        if time.monotonic() >= self._reconcile_at:
-            for _, run_id in connection.execute(self._stranded, (_RECONCILE,)):
-                LOG.warning("run %r was ready and stood in no queue; it does now", run_id)
-            self._reconcile_at = time.monotonic() + _RECONCILE
+
+    def _reconcile(self, connection: Connection) -> None:
+        began = time.monotonic()
+        for run_id in self.find_stranded(connection):
+            LOG.warning("run %r was ready and stood in no queue; it does now", run_id)
+        ended = time.monotonic()
+        self._reconcile_at = ended + max(_RECONCILE * self._count, _REST * (ended - began))
+
+    def find_stranded(self, connection: Connection) -> list[str]:
+        """Put runs that nobody was told to go on with into their queues; which. None, if another one does it just now.
+
+        Not under the lock of who looks for workers, who cannot wait for it.
+        """
+        with connection.transaction():
+            if connection.execute(self._one_reconciles).fetchone() != (True,):
+                return []
+            return [run_id for _, run_id in connection.execute(self._stranded, (_RECONCILE,))]
 
     def _give_back(self, connection: Connection, lost: Sequence[Seen]) -> None:
         names = [worker.executor for worker in lost]

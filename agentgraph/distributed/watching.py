@@ -34,14 +34,18 @@ _WORKERS: LiteralString = """
     FROM {schema}.workers, (SELECT extract(epoch FROM clock_timestamp())::float8 AS now) AS clock
     ORDER BY started_at, executor
 """
+# The engine has an index of each of the two kinds, and none of both: there may be very many entries that have ended.
 _LOADS: LiteralString = """
     SELECT queue_name, coalesce(queue_partition_key, '-') AS tenant,
         count(*) FILTER (WHERE status = 'ENQUEUED') AS waiting, count(*) FILTER (WHERE status = 'PENDING') AS running,
         count(*) FILTER (WHERE status = 'DELAYED') AS delayed,
         (extract(epoch FROM clock_timestamp()) - min(created_at) FILTER (WHERE status = 'ENQUEUED') / 1000.0)::float8
             AS oldest
-    FROM {engine}.workflow_status
-    WHERE status IN ('ENQUEUED', 'PENDING', 'DELAYED') AND name = 'agentgraph.advance'
+    FROM (
+        SELECT * FROM {engine}.workflow_status WHERE status IN ('ENQUEUED', 'PENDING')
+        UNION ALL SELECT * FROM {engine}.workflow_status WHERE status = 'DELAYED'
+    ) AS live
+    WHERE name = 'agentgraph.advance'
     GROUP BY queue_name, queue_partition_key ORDER BY count(*) DESC, queue_partition_key
 """
 _LIMITS: LiteralString = """

@@ -15,12 +15,14 @@ from agentgraph.graph import BaseNode, End, Graph, GraphRunContext
 __all__ = [
     "MARKS",
     "Asks",
+    "Both",
     "Counted",
     "Hold",
     "Mark",
     "Parent",
     "Step",
     "asker",
+    "both",
     "counter",
     "holder",
     "marked",
@@ -108,6 +110,19 @@ class Asks(BaseNode[Counted, None, int]):
 
 
 @dataclass
+class Both(BaseNode[Counted, None, int]):
+    """Asks for two numbers in one step, one after the other; or has a run below do so."""
+
+    below: bool = False
+
+    async def run(self, ctx: GraphRunContext[Counted]) -> End[int]:
+        if self.below:
+            return End((await ctx.run(both, Both(), state=Counted())).output)
+        first = await ctx.wait_for("first", question="which?", type=int)
+        return End(first + await ctx.wait_for("second", question="which?", type=int))
+
+
+@dataclass
 class Parent(BaseNode[Counted, None, int]):
     """Has a run below ask."""
 
@@ -119,5 +134,6 @@ class Parent(BaseNode[Counted, None, int]):
 counter = Graph(nodes=[Step], name="counter")
 holder = Graph(nodes=[Hold], name="holder")
 asker = Graph(nodes=[Asks], name="asker")
+both = Graph(nodes=[Both], name="both")
 parent = Graph(nodes=[Parent], name="parent")
 served = [counter, holder, asker]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import anyio
+import psycopg
 import pytest
 
 from agentgraph.distributed import DBOSDispatcher
-from agentgraph.graph import RunFilter, Status, Store, open_questions
+from agentgraph.distributed.queues import Queues
+from agentgraph.distributed.recovery import Recovery
+from agentgraph.graph import RunFilter, RunRecord, Status, Store, open_questions
 from agentgraph.stores import PostgresStore
+from agentgraph.stores.postgres_database import Database
 
-from .jobs import Counted, Parent, parent
+from .fleet import is_now, until
+from .jobs import Both, Counted, Parent, both, parent
+from .test_dispatchers import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -45,3 +51,30 @@ async def test_no_answer_is_lost_while_the_runs_above_go_to_sleep(url: str) -> N
                 assert outputs == {*range(1, RUNS + 1)}
                 dispatcher.stop()
     await elsewhere.aclose()
+
+
+ENTRIES = "SELECT status, count(*) FROM agentgraph_dbos.workflow_status GROUP BY status"
+
+
+def waits_again(run: RunRecord) -> bool:
+    return run.status is Status.WAITING and run.epoch > 1
+
+
+async def test_who_waits_for_a_second_answer_is_not_woken_by_the_first_again(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        store = dispatcher.store
+        async with serving(dispatcher, both):
+            ids = [await dispatcher.submit(both, Both(below), state=Counted()) for below in (False, True)]
+            for run_id in ids:
+                await until(store, run_id, is_now(Status.WAITING))
+                (question,) = open_questions(await store.calls(run_id))
+                await store.answer(question.run_id, question.key, 1)
+            epochs = [(await until(store, run_id, waits_again)).epoch for run_id in ids]
+    recovery = Recovery(Queues(Database.at(url, "agentgraph", "FULL")), 1.0)
+    with psycopg.connect(url) as connection:
+        assert connection.execute(ENTRIES).fetchall() == [("SUCCESS", 4)]
+        connection.execute("UPDATE agentgraph.runs SET updated_at = 0")
+        assert (epochs, recovery.find_stranded(connection)) == ([2, 2], [])
+        # Nobody knows any more what they have seen.
+        connection.execute("DELETE FROM agentgraph_dbos.workflow_status")
+        assert {*recovery.find_stranded(connection)} == {*ids}

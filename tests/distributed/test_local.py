@@ -15,7 +15,7 @@ from agentgraph.stores import MemoryStore, open_store
 from agentgraph.stores.sqlite import SQLiteStore
 
 from .fleet import is_now, until
-from .jobs import Asks, Counted, Hold, Step, asker, counter, holder
+from .jobs import Asks, Both, Counted, Hold, Step, asker, both, counter, holder
 
 pytestmark = pytest.mark.anyio
 
@@ -158,4 +158,37 @@ async def test_what_a_process_has_left_in_its_middle_is_gone_on_with(tmp_path: P
         assert (await dispatcher.store.load(run_id)).status is Status.RUNNING
         group.start_soon(dispatcher.serve, [counter])
         assert (await dispatcher.result(counter, run_id)).output == 4
+        dispatcher.stop()
+
+
+class Listed(MemoryStore):
+    """Says when it was asked often which runs wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.listed = 0, anyio.Event()
+
+    async def list(self, which: RunFilter | None = None) -> list[RunRecord]:
+        if which is not None and which.status is Status.WAITING and which.before is None:
+            self.left -= 1
+            if self.left == 0:
+                self.listed.set()
+        return await super().list(which)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_who_waits_for_a_second_answer_is_not_woken_by_the_first_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentgraph.distributed.local._LOOK", 0.05)
+    async with open_dispatcher(store := Listed()) as dispatcher, anyio.create_task_group() as group:
+        run_id = await dispatcher.submit(both, Both(below=True), state=Counted())
+        group.start_soon(dispatcher.serve, [both])
+        await until(store, run_id, is_now(Status.WAITING))
+        (question,) = open_questions(await store.calls(run_id))
+        await store.answer(question.run_id, question.key, 1)
+        await until(store, run_id, lambda run: run.status is Status.WAITING and run.epoch > 1)
+        store.left = 4
+        await store.listed.wait()
+        assert (await store.load(run_id)).epoch == 2
+        await store.answer(question.run_id, "second", 2)
+        assert (await dispatcher.result(both, run_id)).output == 3
         dispatcher.stop()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import anyio
 import psycopg
 import pytest
 from anyio import to_thread
+from dbos import DBOSClient
 
 from agentgraph.distributed import DBOSDispatcher
 from agentgraph.distributed.queues import Queues
@@ -20,7 +22,7 @@ from agentgraph.graph import Status
 from agentgraph.stores.owner import this_process
 from agentgraph.stores.postgres_database import Database
 
-from .fleet import is_now, until
+from .fleet import is_now, until, wait_while
 from .jobs import Counted, Step, counter
 
 HERE = this_process()
@@ -154,13 +156,36 @@ async def test_of_all_that_look_for_lost_workers_one_does_at_a_time(url: str) ->
         await anyio.sleep(0.6)
         missed = looking.execute("SELECT missed_at FROM agentgraph.workers").fetchall()
     with anyio.fail_after(20):
-        await to_thread.run_sync(wait_until_none, url)
+        await to_thread.run_sync(wait_while, url, "SELECT FROM agentgraph.workers", abandon_on_cancel=True)
     recovery.stop()
     assert missed == [(None,)]
 
 
-def wait_until_none(url: str) -> None:
-    """Until all workers are given up."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        while connection.execute("SELECT executor FROM agentgraph.workers").fetchall():
-            time.sleep(0.05)
+TAKEN = "SELECT FROM agentgraph_dbos.workflow_status WHERE status = 'PENDING'"
+
+
+class Forgetful(Queues):
+    """Loses an entry just before it is given back, once."""
+
+    @contextmanager
+    def client(self) -> Generator[DBOSClient]:
+        with self.connection() as connection:
+            gone = "DELETE FROM agentgraph_dbos.workflow_status WHERE executor_id = 'lost' AND workflow_uuid = 'a:1'"
+            connection.execute(gone)
+        with super().client() as client:
+            yield client
+
+
+async def test_an_entry_that_is_gone_when_it_is_given_back_keeps_nobody_from_looking(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        for run_id in "ab":
+            await dispatcher.submit(counter, Step(2), state=Counted(), run_id=run_id)
+    entries(url, "UPDATE agentgraph_dbos.workflow_status SET status = 'PENDING', executor_id = 'lost'")
+    recovery = Recovery(Forgetful(Database.at(url, "agentgraph", "FULL")), 1.0)
+    recovery.start()
+    with anyio.fail_after(20):
+        await to_thread.run_sync(wait_while, url, TAKEN, abandon_on_cancel=True)
+    recovery.stop()
+    assert "looked for again" in caplog.text
