@@ -44,8 +44,8 @@ class MemoryStore(MemoryRuns, NeverWaits):
     """Keeps runs in this process, encoded as every store keeps them.
 
     A succeeded run without a chosen id, conversation or parent is forgotten at once; of the others the store keeps
-    `keep` and forgets finished ones first. Runs that are executed, runs that another kept run goes on from and
-    children of kept runs are never forgotten, and do not count.
+    `keep` and forgets finished ones first. Runs that are executed, or were submitted and have not ended, runs that
+    another kept run goes on from and children of kept runs are never forgotten, and do not count.
 
     Args:
         keep: How many runs to keep that nobody executes, at least 0.

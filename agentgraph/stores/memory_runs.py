@@ -296,6 +296,9 @@ class MemoryRuns:
 
     def _rest(self, run: MemoryRun, status: Status) -> None:
         run.rest(status)
+        if run.dispatch is not None and status in (Status.PENDING, Status.WAITING):
+            self._retention.wake(run.run_id)  # it stands in a queue: whoever serves that is about to execute it
+            return
         forget = status is Status.SUCCEEDED and not run.named and run.conversation is None
         gone = self._retention.rest(run.run_id, status, forget=forget and run.run_id not in self._watchers)
         self._forget(gone)

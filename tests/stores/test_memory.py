@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
 from agentgraph.exceptions import RunNotFound, UserError
+from agentgraph.graph import Dispatch
 from agentgraph.graph.lifecycle import Event, Status
 from agentgraph.graph.store import RunFilter
 from agentgraph.stores import MemoryStore
@@ -46,6 +49,19 @@ async def test_named_runs_and_conversations_are_kept() -> None:
     await finish(store, "named")
     await finish(store, "talk")
     assert await kept(store) == {"named", "talk"}
+
+
+async def test_what_was_submitted_stays_until_it_has_ended() -> None:
+    store = MemoryStore(keep=1)
+    for run_id in "abc":
+        await store.create(replace(new_run(run_id), status=Status.PENDING, dispatch=Dispatch(queue="q")))
+    await store.claim("a")
+    await finish(store, "a", Status.WAITING)
+    assert await kept(store) == {"a", "b", "c"}
+    for run_id in "bc":
+        await store.claim(run_id)
+        await finish(store, run_id)
+    assert await kept(store) == {"a", "c"}
 
 
 async def test_the_oldest_finished_runs_are_forgotten_first() -> None:
