@@ -7,7 +7,8 @@
     LETTERS=FOLDER agentgraph worker examples.letters:desk --store URL
 
 A clerk, who is an agent, drafts each answer; a function stands in for the model. No customer has more than two letters
-answered at once, urgent ones come first. Kill it wherever you like and run it again: every letter is answered once.
+answered at once, and the urgent ones of each come first. Kill it wherever you like and run it again: every letter is
+answered once.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ class Limits:
     concurrency: int | None = None
     """Runs of the queue that may be executed at once, wherever."""
     per_worker: int | None = 100
-    """Runs of the queue that one worker executes at once."""
+    """Runs of the queue that one worker executes at once. A database keeps no more than `concurrency`."""
     per_tenant: int | None = None
-    """Runs of one tenant, of those of the queue, that may be executed at once, wherever."""
+    """Runs of a tenant, of those of the queue, executed at once, wherever. Those of no tenant are as of one."""
     rate: Rate | None = None
     """How often runs of the queue may begin or go on."""
     rate_per_tenant: Rate | None = None

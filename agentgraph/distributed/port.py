@@ -40,7 +40,7 @@ class SubmitOptions(TypedDict, total=False):
     tenant: str | None
     """Whom it is for, where the queue bounds what one tenant may have."""
     priority: int
-    """1 comes before 2, and 0, the default, before both."""
+    """1 comes before 2, and 0, the default, before both; where a database limits tenants, among the runs of each."""
     delay: float
     """Seconds before which it does not begin."""
     run_id: str | None
