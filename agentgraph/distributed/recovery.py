@@ -6,7 +6,7 @@ a worker has taken stands there as taken. So:
 - A worker is *dead* if its lock is free and its process is gone, which can be seen on its own machine at once; on
   another machine, if the lock stays free for a while in one session of who looks. For after a restart of the server all
   locks are free, and all workers are about to take theirs again.
-- A worker is *stale* if it has given no sign of life for longer than it may.
+- A worker is *stale* if who looks could have heard a sign of life, and has not, for longer than it may give none.
 
 What they had taken goes back to its own queue, so no limit is passed by: an entry of a queue with a rate not before its
 beginning has left the window, for the engine forgets it then. Who takes such an entry waits until the run's lease is
@@ -163,6 +163,7 @@ class Recovery:
         self._thread = threading.Thread(target=self._work, name="agentgraph recovery", daemon=True)
         self._reconcile_at = 0.0
         self._pause, self._count = _LOOK, 1
+        self._since = 0.0
 
     def start(self) -> None:
         """Look from now on."""
@@ -187,6 +188,7 @@ class Recovery:
 
     def _look_on(self, connection: Connection) -> None:
         connection.execute(_FORGOTTEN)
+        self._since = time.monotonic()
         while not self._stopped.wait(self._pause):
             with connection.transaction():
                 self._look(connection)
@@ -196,7 +198,8 @@ class Recovery:
     def _look(self, connection: Connection) -> None:
         if connection.execute(self._alone).fetchone() != (True,):
             return
-        workers = [_seen(row) for row in connection.execute(self._workers)]
+        since = time.monotonic() - self._since
+        workers = [_seen(row, since) for row in connection.execute(self._workers)]
         self._count = max(1, len(workers))
         self._pause = _LOOK * max(1, len(workers) / 2)
         free = [worker.executor for worker in workers if worker.free]
@@ -239,7 +242,8 @@ class Recovery:
         connection.execute(self._bury, ([worker.executor for worker in lost if worker.free],))
 
 
-def _seen(row: Row) -> Seen:
+def _seen(row: Row, since: float) -> Seen:
+    """The worker of a row. `since`, in seconds, who looks has been connected: nobody is missed for longer than that."""
     executor, free, host, pid, started, name, silent, missed = row
     owner = None if pid is None else Owner(host, pid, started, name)
-    return Seen(executor=executor, free=free, owner=owner, silent=silent, missed=missed)
+    return Seen(executor=executor, free=free, owner=owner, silent=min(silent, since), missed=min(missed, since))

@@ -189,3 +189,27 @@ async def test_an_entry_that_is_gone_when_it_is_given_back_keeps_nobody_from_loo
         await to_thread.run_sync(wait_while, url, TAKEN, abandon_on_cancel=True)
     recovery.stop()
     assert "looked for again" in caplog.text
+
+
+async def test_who_has_just_begun_to_look_takes_nobody_for_lost_by_what_was_before(url: str) -> None:
+    """After a restart of the server all locks are free, and nobody could give a sign of life."""
+    queues = Queues(Database.at(url, "agentgraph", "FULL"))
+    async with DBOSDispatcher(url) as dispatcher:
+        for executor in ("free", "silent", "lost"):
+            await dispatcher.submit(counter, Step(2), state=Counted(), run_id=executor)
+            entries(url, KNOWN.format(executor))
+    entries(url, "UPDATE agentgraph_dbos.workflow_status SET executor_id = split_part(workflow_uuid, ':', 1)")
+    entries(url, "UPDATE agentgraph_dbos.workflow_status SET status = 'PENDING'")
+    entries(url, "UPDATE agentgraph.workers SET missed_at = 0, beat_at = 0")
+    entries(url, "DELETE FROM agentgraph.workers WHERE executor = 'lost'")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            queues.render("SELECT pg_advisory_lock({lock}) FROM (SELECT 'silent' AS executor) AS worker")
+        )
+        recovery = Recovery(queues, 10.0)
+        recovery.start()
+        with anyio.fail_after(20):
+            await to_thread.run_sync(wait_while, url, f"{TAKEN} AND executor_id = 'lost'", abandon_on_cancel=True)
+        recovery.stop()
+        left = connection.execute("SELECT executor_id FROM agentgraph_dbos.workflow_status WHERE status = 'PENDING'")
+        assert {executor for (executor,) in left} == {"free", "silent"}
