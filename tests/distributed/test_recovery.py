@@ -213,3 +213,13 @@ async def test_who_has_just_begun_to_look_takes_nobody_for_lost_by_what_was_befo
         recovery.stop()
         left = connection.execute("SELECT executor_id FROM agentgraph_dbos.workflow_status WHERE status = 'PENDING'")
         assert {executor for (executor,) in left} == {"free", "silent"}
+
+
+async def test_of_all_that_look_for_runs_that_nobody_was_told_of_one_does_at_a_time(url: str) -> None:
+    recovery = Recovery(Queues(Database.at(url, "agentgraph", "FULL")), 1.0)
+    async with DBOSDispatcher(url) as dispatcher:
+        await dispatcher.submit(counter, Step(2), state=Counted(), run_id="r")
+    entries(url, "DELETE FROM agentgraph_dbos.workflow_status")
+    entries(url, "UPDATE agentgraph.runs SET updated_at = 0")
+    with psycopg.connect(url) as one, psycopg.connect(url) as other, one.transaction():
+        assert [recovery.find_stranded(connection) for connection in (one, other)] == [["r"], []]
