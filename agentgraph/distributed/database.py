@@ -32,7 +32,7 @@ ENGINE = "_dbos"
 ADVANCE = "agentgraph.advance"
 """What the engine is asked to do with a run. Its version and application are called `agentgraph`."""
 
-_VERSION = "2"
+_VERSION = "3"
 """Of what follows. Another one is put in place of it, for there is nothing to keep but workers, who come back."""
 
 _REMOVE: Sequence[LiteralString] = (
@@ -105,7 +105,8 @@ _INSTALL: Sequence[LiteralString] = (
         IF TG_OP = 'DELETE' THEN
             IF to_regnamespace(quote_ident({engine_name})) IS NOT NULL THEN
                 PERFORM {schema}.forget_wakes(array_agg(OLD.run_id || ':' || n || suffix), true)
-                FROM generate_series(1, OLD.epoch + 1) AS n, unnest(ARRAY['', ':timer']) AS suffix;
+                FROM generate_series(1, OLD.epoch + 1) AS n,
+                    unnest(ARRAY['', ':timer', ':lost', ':timer:lost']) AS suffix;
             END IF;
         ELSIF NEW.status = 'pending' THEN
             PERFORM {schema}.dispatch(NEW.run_id, '', (NEW.dispatch::json->>'after')::float8) WHERE TG_OP = 'INSERT';

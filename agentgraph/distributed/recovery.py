@@ -8,8 +8,9 @@ a worker has taken stands there as taken. So:
   locks are free, and all workers are about to take theirs again.
 - A worker is *stale* if who looks could have heard a sign of life, and has not, for longer than it may give none.
 
-What they had taken goes back to its own queue, so no limit is passed by: an entry of a queue with a rate not before its
-beginning has left the window, for the engine forgets it then. Who takes such an entry waits until the run's lease is
+What they had taken goes back to its own queue, so no limit is passed by. The engine forgets then that an entry has been
+taken before; where it counts that for a rate, another entry stands for it, that nobody takes. There is one for each
+wake: a second time within its window, the entry is kept back. Who takes such an entry waits until the run's lease is
 over, or its owner seen to be dead; an owner that comes back is refused by the store.
 
 A run that rests, is due, or was answered, or whose lease is long over, while no entry says so, is given one: that would
@@ -76,8 +77,18 @@ _TAKEN: LiteralString = """
         LATERAL (SELECT regexp_replace(s.workflow_uuid, ':[0-9]+(:[a-z]+)?$', '') AS run_id) AS woken
         LEFT JOIN {schema}.runs AS r USING (run_id)
     WHERE s.status = 'PENDING' AND s.name = 'agentgraph.advance' AND s.executor_id = ANY(%s)
-    AND (NOT s.rate_limited OR s.started_at_epoch_ms < extract(epoch FROM clock_timestamp()) * 1000
-        - 1000 * greatest(q.rate_limit_period_sec, q.partition_rate_limit_period_sec, 0))
+    AND NOT (s.rate_limited AND EXISTS (
+        SELECT FROM {engine}.workflow_status AS before WHERE before.workflow_uuid = s.workflow_uuid || ':lost'
+        AND before.started_at_epoch_ms > extract(epoch FROM clock_timestamp()) * 1000
+            - 1000 * greatest(q.rate_limit_period_sec, q.partition_rate_limit_period_sec, 0)
+    ))
+"""
+_COUNTED: LiteralString = """
+    INSERT INTO {engine}.workflow_status SELECT begun.* FROM {engine}.workflow_status AS s,
+        jsonb_populate_record(s, jsonb_build_object('workflow_uuid', s.workflow_uuid || ':lost', 'status', 'CANCELLED'))
+            AS begun
+    WHERE s.workflow_uuid = ANY(%s::text[] COLLATE "default") AND s.rate_limited
+    ON CONFLICT (workflow_uuid) DO UPDATE SET started_at_epoch_ms = excluded.started_at_epoch_ms
 """
 _BURY: LiteralString = """
     DELETE FROM {schema}.workers AS w WHERE executor = ANY(%s) AND NOT EXISTS (
@@ -157,8 +168,10 @@ class Recovery:
     def __init__(self, queues: Queues, stale_after: float, tell: Tell = _nobody) -> None:
         self._queues, self._stale_after, self._tell = queues, stale_after, tell
         self._alone, self._one_reconciles = map(queues.render, (_ALONE, _ONE_RECONCILES))
-        texts = (_WORKERS, _MISSED, _TAKEN, _BURY, _STRANDED)
-        self._workers, self._missed, self._taken, self._bury, self._stranded = map(queues.render, texts)
+        self._workers, self._missed, self._bury, self._stranded = map(
+            queues.render, (_WORKERS, _MISSED, _BURY, _STRANDED)
+        )
+        self._taken, self._counted = map(queues.render, (_TAKEN, _COUNTED))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="agentgraph recovery", daemon=True)
         self._reconcile_at = 0.0
@@ -233,6 +246,8 @@ class Recovery:
         for workflow, queue, *_ in rows:
             taken.setdefault(queue, []).append(workflow)
         if taken:
+            with self._queues.connection() as other:  # of which the engine knows before it forgets
+                other.execute(self._counted, ([workflow for workflow, *_ in rows],))
             with self._queues.client() as client:
                 for queue, workflows in taken.items():
                     client.resume_workflows(workflows, queue_name=queue)

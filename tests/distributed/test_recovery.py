@@ -15,7 +15,7 @@ import pytest
 from anyio import to_thread
 from dbos import DBOSClient
 
-from agentgraph.distributed import DBOSDispatcher
+from agentgraph.distributed import DBOSDispatcher, Limits, Rate
 from agentgraph.distributed.queues import Queues
 from agentgraph.distributed.recovery import GRACE, Recovery, Seen
 from agentgraph.graph import Status
@@ -73,6 +73,12 @@ KNOWN = (
 )
 
 
+TAKE = (
+    "UPDATE agentgraph_dbos.workflow_status SET status = 'PENDING', executor_id = '{}', rate_limited = true, "
+    "started_at_epoch_ms = extract(epoch FROM clock_timestamp()) * 1000"
+)
+
+
 async def serve_until_done(dispatcher: DBOSDispatcher, run_id: str) -> None:
     with anyio.fail_after(40):
         async with anyio.create_task_group() as group:
@@ -100,6 +106,30 @@ async def test_what_a_worker_on_another_machine_has_left_is_done(url: str) -> No
         await serve_until_done(dispatcher, run_id)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT executor FROM agentgraph.workers").fetchall() == []
+
+
+async def test_what_was_lost_of_a_queue_with_a_rate_goes_on_at_once_and_has_begun_twice(url: str) -> None:
+    def lose(worker: str) -> None:
+        """A worker that has died on this machine had taken the run."""
+        entries(url, TAKE.format(worker) + f" WHERE workflow_uuid = '{run_id}:1'")
+        entries(url, KNOWN.format(worker).replace("'far', 1", f"'{HERE.host}', 1"))
+
+    async with DBOSDispatcher(url) as dispatcher:
+        await dispatcher.limit("counter", Limits(rate=Rate(2, per=600)))
+        run_id = await dispatcher.submit(counter, Step(2), state=Counted(), run_id="first")
+        lose("one")
+        await serve_until_done(dispatcher, run_id)
+        await dispatcher.submit(counter, Step(2), state=Counted(), run_id="second")
+        lose("two")  # as if, though it has ended
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: dispatcher.serve([counter]))
+            looked_at = "SELECT FROM agentgraph.workers WHERE executor = 'two' AND missed_at IS NULL"
+            await to_thread.run_sync(wait_while, url, looked_at)
+            dispatcher.stop()
+        (queue,) = (await dispatcher.state()).queues
+        assert (queue.load.waiting, queue.load.running) == (1, 1)  # the second run, and what was lost
+        await dispatcher.store.delete(run_id)
+    assert entries(url) == 1
 
 
 async def test_with_a_run_its_entries_are_deleted(url: str) -> None:
