@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 try:
     from dbos import DBOS, DBOSConfig, WorkflowSerializationFormat
+    from sqlalchemy.exc import SQLAlchemyError
 except ImportError as missing:
     raise UserError(
         "runs in PostgreSQL are dispatched by DBOS, which cannot be imported; pip install 'agentgraph[dbos]'"
@@ -114,8 +115,7 @@ class Worker:
         recovery = Recovery(self.queues, self.stale_after, called_in_loop(partial(tell_all, self.observers)))
         try:
             await to_thread.run_sync(self._pulse.start, abandon_on_cancel=True)
-            DBOS.listen_queues([*self.serves])
-            DBOS.launch()
+            self._launch()
             recovery.start()
             options.get("ready", _nothing)()
             await stop.wait()
@@ -143,6 +143,13 @@ class Worker:
                 "their own: `agentgraph worker`"
             )
 
+    def _launch(self) -> None:
+        DBOS.listen_queues([*self.serves])
+        try:
+            DBOS.launch()
+        except SQLAlchemyError as error:
+            raise self.queues.cannot_be("served", error) from error
+
     def _look(self) -> tuple[int, bool]:
         return len(self._work.under_way), self._work.stopping
 
@@ -167,7 +174,8 @@ def _workflow() -> None:
     async def advance(run_id: str, epoch: int) -> None:
         work = _process.work
         assert work is not None  # DBOS has ended before that
-        await work.advance(Wake(run_id, epoch))
+        if not await work.advance(Wake(run_id, epoch)):
+            raise asyncio.CancelledError  # it is no end: the entry stays taken, and is given back as this worker's
 
     register = DBOS.workflow(
         name=ADVANCE, max_recovery_attempts=None, serialization_type=WorkflowSerializationFormat.PORTABLE

@@ -170,9 +170,13 @@ class Queues:
             finally:
                 client.destroy()
         except SQLAlchemyError as error:
-            raise StoreError(f"the queues of {self.database.place} cannot be written: {_first_line(error)}") from error
+            raise self.cannot_be("written", error) from error
         finally:
             close()
+
+    def cannot_be(self, what: str, error: Exception) -> StoreError:
+        """What an error of the engine's database means."""
+        return StoreError(f"the queues of {self.database.place} cannot be {what}: {_first_line(error)}")
 
     def engine(self, size: int) -> tuple[Engine, Callable[[], None]]:
         """A pool of so many connections, as DBOS wants them, and what closes them all, those too that it has kept.
@@ -181,14 +185,18 @@ class Queues:
         """
         from sqlalchemy import create_engine
 
+        over = threading.Event()
         made: list[psycopg.Connection] = []  # DBOS takes one out of the pool, and drops it open
 
         def connect() -> psycopg.Connection:
             made[:] = [each for each in made if not each.closed]
-            made.append(psycopg.connect(self.database.conninfo))
-            return made[-1]
+            made.append(connection := psycopg.connect(self.database.conninfo))
+            if over.is_set():  # a thread of DBOS that has not ended yet
+                connection.close()
+            return connection
 
         def close() -> None:
+            over.set()
             engine.dispose()
             for connection in made:
                 connection.close()

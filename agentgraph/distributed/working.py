@@ -125,15 +125,17 @@ class Work:
     for one may watch over a run that another one executes."""
     _idle: anyio.Event = field(default_factory=anyio.Event)
 
-    async def advance(self, wake: Wake, on_end: Callable[[], None] = lambda: None) -> None:
+    async def advance(self, wake: Wake, on_end: Callable[[], None] = lambda: None) -> bool:
         """Go on with a run, as far as it can. What it fails with is kept in the store, and raised nowhere.
 
-        Only `drain` stops it: it is shielded from what else is cancelled. After that nothing is done: whoever looks for
-        runs that nobody was told to go on with finds this one.
+        Only `drain` stops it: it is shielded from what else is cancelled.
+
+        Returns:
+            False: nothing was done, for all has ended here; the wake is for somebody else.
         """
         if self.ended:
             on_end()
-            return
+            return False
         with anyio.CancelScope(shield=True) as scope:
             self.under_way[scope] = wake
             try:
@@ -143,6 +145,7 @@ class Work:
                 if not self.under_way:
                     self._idle.set()
                 on_end()
+        return True
 
     async def drain(self, grace: float) -> None:
         """Let the steps that are under way end, for `grace` seconds; then hand on the runs whose steps do not."""

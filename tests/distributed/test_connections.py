@@ -8,6 +8,7 @@ import anyio
 import psycopg
 import pytest
 from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
 
 from agentgraph.distributed import DBOSDispatcher, Limits
 from agentgraph.distributed.database import install
@@ -122,6 +123,14 @@ async def test_processes_that_prepare_a_database_at_once_do_it_once(url: str) ->
     assert row == (1,)
 
 
+def test_who_connects_when_all_has_ended_leaves_no_connection_behind(url: str) -> None:
+    engine, close = queues_of(url).engine(1)
+    close()
+    with pytest.raises(SQLAlchemyError, match="the connection is closed"):
+        engine.connect()
+    engine.dispose()
+
+
 def test_a_database_that_is_away_is_named(url: str) -> None:
     with pytest.raises(StoreError, match="schema 'agentgraph' cannot be opened"):
         queues_of("postgresql://nobody@127.0.0.1:1/x").prepare()
@@ -133,6 +142,20 @@ def test_queues_that_cannot_be_written_are_named(url: str) -> None:
         connection.execute("DROP TABLE agentgraph_dbos.queues")
     with pytest.raises(StoreError, match=r"the queues of PostgreSQL database .* cannot be written"):
         queues.limit("q", Limits())
+
+
+async def test_a_worker_whose_queues_are_lost_while_it_begins_says_so_and_another_one_can_begin(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        await dispatcher.prepare()
+        with psycopg.connect(url) as connection:
+            connection.execute("ALTER TABLE agentgraph_dbos.application_versions RENAME TO gone")
+        with pytest.raises(
+            StoreError, match=r"the queues of PostgreSQL database .* cannot be served: .*does not exist"
+        ):
+            await dispatcher.serve([counter])
+        with psycopg.connect(url) as connection:
+            connection.execute("ALTER TABLE agentgraph_dbos.gone RENAME TO application_versions")
+        await dispatcher.serve([counter], ready=dispatcher.stop)
 
 
 async def test_a_user_who_may_not_make_the_queues_is_told(url: str) -> None:

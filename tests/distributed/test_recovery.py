@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from agentgraph.graph import Status
 from agentgraph.stores.owner import this_process
 from agentgraph.stores.postgres_database import Database
 
-from .fleet import is_now, until, wait_while
+from .fleet import ended, is_now, until, wait_while
 from .jobs import Counted, Step, counter
 
 HERE = this_process()
@@ -96,6 +97,39 @@ async def test_a_run_that_stands_in_no_queue_is_found(url: str) -> None:
         await serve_until_done(dispatcher, run_id)
 
 
+FORGOTTEN = """
+    SELECT run_id FROM agentgraph.runs AS r WHERE status <> 'succeeded' AND NOT EXISTS (
+        SELECT FROM agentgraph_dbos.workflow_status AS s WHERE s.status IN ('ENQUEUED', 'PENDING')
+        AND s.workflow_uuid LIKE r.run_id || ':%'
+    )
+"""
+"""Runs that have not ended, and that nobody is told to go on with."""
+
+
+def wait_until_taken(url: str) -> None:
+    """Until a worker has taken an entry."""
+    taken = "SELECT FROM agentgraph_dbos.workflow_status WHERE status = 'PENDING' LIMIT 1"
+    with psycopg.connect(url, autocommit=True) as connection:
+        while not connection.execute(taken).fetchall():
+            time.sleep(0.001)
+
+
+async def test_what_a_worker_takes_while_it_ends_is_for_others(url: str) -> None:
+    async with DBOSDispatcher(url) as dispatcher:
+        ids = [await dispatcher.submit(counter, Step(2), state=Counted()) for _ in range(20)]
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: dispatcher.serve([counter]))
+            await to_thread.run_sync(wait_until_taken, url)
+            dispatcher.stop()
+        with psycopg.connect(url) as connection:
+            assert connection.execute(FORGOTTEN).fetchall() == []
+        with anyio.fail_after(40):
+            async with anyio.create_task_group() as group:
+                group.start_soon(lambda: dispatcher.serve([counter]))
+                await ended(dispatcher.store, ids)
+                dispatcher.stop()
+
+
 async def test_what_a_worker_on_another_machine_has_left_is_done(url: str) -> None:
     async with DBOSDispatcher(url) as dispatcher:
         run_id = await dispatcher.submit(counter, Step(2), state=Counted())
@@ -143,6 +177,7 @@ async def test_with_a_run_its_entries_are_deleted(url: str) -> None:
 
 SUBMIT = """
 import sys
+import time
 sys.modules["dbos"] = None
 import asyncio
 from agentgraph.distributed import DBOSDispatcher, Limits

@@ -107,7 +107,7 @@ async def test_when_it_has_ended_nothing_is_advanced_any_more() -> None:
     work, ended = work_on(store := MemoryStore(), counter), anyio.Event()
     run_id = await submitted(store)
     await work.drain(1)
-    await work.advance(Wake(run_id, 0), ended.set)
+    assert not await work.advance(Wake(run_id, 0), ended.set)
     assert ((await store.load(run_id)).epoch, ended.is_set()) == (0, True)
 
 
