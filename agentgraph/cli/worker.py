@@ -37,6 +37,9 @@ _GRACE = 25.0
 """Seconds that steps may take to end: less than what supervisors give a process that they end."""
 
 
+_LAST_PORT = 65535
+
+
 def worker(
     agents: Annotated[
         list[str],
@@ -103,7 +106,7 @@ def _name(served: Serveable, target: str) -> None:
 
 def _place(health: str) -> tuple[str, int]:
     host, _, port = health.rpartition(":")
-    if not port.isdigit():
+    if not port.isdecimal() or int(port) > _LAST_PORT:
         raise RefusedError(f"--health {health!r} is no address; write HOST:PORT, such as 127.0.0.1:8080")
     return host or "127.0.0.1", int(port)
 
@@ -124,10 +127,17 @@ async def _serve(
 ) -> None:
     async with anyio.create_task_group() as group:
         if place is not None:
-            group.start_soon(tell_health, *place, dispatcher.health, _told)
+            group.start_soon(_tell, *place, dispatcher)
         group.start_soon(_end_on_signal, dispatcher)
         await dispatcher.serve(served, **options)
         group.cancel_scope.cancel()
+
+
+async def _tell(host: str, port: int, dispatcher: Dispatcher) -> None:
+    try:
+        await tell_health(host, port, dispatcher.health, _told)
+    except OSError as error:
+        raise RefusedError(f"health cannot be told at {host}:{port}: {error}") from error
 
 
 async def _end_on_signal(dispatcher: Dispatcher) -> None:

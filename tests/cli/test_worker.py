@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -69,12 +70,20 @@ def test_a_worker_executes_runs_of_a_file_tells_its_health_and_ends_in_good_orde
         (["tests.distributed.jobs:nothing"], "there is no 'nothing'"),
         (["tests.cli.test_worker:empty"], "has nothing"),
         (["tests.distributed.jobs:served", "--health", "here"], "is no address"),
+        (["tests.distributed.jobs:served", "--health", "127.0.0.1:65536"], "is no address"),
         (["tests.distributed.jobs:served", "--store", "postgresql://nobody@127.0.0.1:1/x"], "cannot be opened"),
         (["tests.distributed.jobs:counter", "tests.distributed.jobs:served", "--store", ":memory:"], "graph 'counter'"),
     ],
 )
 def test_what_cannot_be_served_is_refused(cli: CommandLine, arguments: list[str], why: str) -> None:
     assert why in cli.refusal("worker", *arguments)
+
+
+def test_an_address_that_is_taken_is_refused(cli: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = cli("worker", "tests.distributed.jobs:served", "--store", ":memory:", "--health", place)
+    assert (done.code, done.err.partition(place)[0]) == (2, "agentgraph: health cannot be told at ")
 
 
 empty: list[object] = []
