@@ -26,7 +26,7 @@ from .health import Health
 from .port import GRACE, ServeOptions
 from .pulse import Pulse, new_executor
 from .queues import APPLICATION, Queues
-from .recovery import Recovery
+from .recovery import Own, Recovery
 from .served import Services
 from .telling import tell_all
 from .working import Wake, Work
@@ -112,7 +112,7 @@ class Worker:
             close()
 
     async def _work_until(self, stop: anyio.Event, options: ServeOptions) -> None:
-        recovery = Recovery(self.queues, self.stale_after, called_in_loop(partial(tell_all, self.observers)))
+        recovery = Recovery(self.queues, self.stale_after, called_in_loop(partial(tell_all, self.observers)), self._own)
         try:
             await to_thread.run_sync(self._pulse.start, abandon_on_cancel=True)
             self._launch()
@@ -149,6 +149,10 @@ class Worker:
             DBOS.launch()
         except SQLAlchemyError as error:
             raise self.queues.cannot_be("served", error) from error
+
+    def _own(self) -> Own:
+        wakes = [*self._work.under_way.values()]
+        return Own(executor=self.executor, under_way=[name for wake in wakes for name in wake.names])
 
     def _look(self) -> tuple[int, bool]:
         return len(self._work.under_way), self._work.stopping

@@ -23,7 +23,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -38,7 +38,7 @@ from agentgraph.stores.rows import Row
 from .queues import Queues
 from .telling import Tell
 
-__all__ = ["GRACE", "Recovery", "Seen"]
+__all__ = ["GRACE", "Own", "Recovery", "Seen"]
 
 LOG = logging.getLogger("agentgraph.distributed")
 
@@ -126,6 +126,12 @@ _STRANDED: LiteralString = """
     )
     LIMIT 1000
 """
+# Taken for a while, and not known to the worker that has it: its connection was lost before it began.
+_UNBEGUN: LiteralString = """
+    SELECT workflow_uuid, queue_name FROM {engine}.workflow_status
+    WHERE status = 'PENDING' AND name = 'agentgraph.advance' AND executor_id = %s AND workflow_uuid <> ALL(%s)
+    AND started_at_epoch_ms < (extract(epoch FROM clock_timestamp()) - %s) * 1000
+"""
 _ALONE: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtextextended('agentgraph recovery {schema}', 3))"
 _ONE_RECONCILES: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtextextended('agentgraph runs {schema}', 3))"
 _FORGOTTEN: LiteralString = "SET idle_in_transaction_session_timeout = '5s'"
@@ -158,6 +164,15 @@ class Seen:
         return self.missed > GRACE
 
 
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """What the worker of this process has taken, as far as it knows."""
+
+    executor: str = ""
+    under_way: Sequence[str] = ()
+    """The names of the entries, those too that its runs may have."""
+
+
 def _nobody(run_id: str, seq: int, event: DispatchEvent) -> None:
     """Is told, and nobody hears it."""
 
@@ -165,8 +180,10 @@ def _nobody(run_id: str, seq: int, event: DispatchEvent) -> None:
 class Recovery:
     """The thread, from `start` to `stop`."""
 
-    def __init__(self, queues: Queues, stale_after: float, tell: Tell = _nobody) -> None:
-        self._queues, self._stale_after, self._tell = queues, stale_after, tell
+    def __init__(self, queues: Queues, stale_after: float, tell: Tell = _nobody, own: Callable[[], Own] = Own) -> None:
+        self._queues, self._stale_after, self._tell, self._own = queues, stale_after, tell, own
+        self._unbegun = queues.render(_UNBEGUN)
+        self._doubtful: frozenset[str] = frozenset()
         self._alone, self._one_reconciles = map(queues.render, (_ALONE, _ONE_RECONCILES))
         self._workers, self._missed, self._bury, self._stranded = map(
             queues.render, (_WORKERS, _MISSED, _BURY, _STRANDED)
@@ -199,6 +216,21 @@ class Recovery:
                 # Of the engine, or of an observer: whatever it is, without this thread nobody would look any more.
                 LOG.exception("dead workers are looked for again")
 
+    def give_back_unbegun(self, connection: Connection) -> None:
+        """Give back what this worker was given and knew nothing of at the last look either: it will never begin it.
+
+        One that has just ended, and is about to be written so, is not there at the next look.
+        """
+        own = self._own()
+        found = connection.execute(self._unbegun, (own.executor, [*own.under_way], _RECONCILE)).fetchall()
+        lost = [(workflow, queue) for workflow, queue in found if workflow in self._doubtful]
+        self._doubtful = frozenset(workflow for workflow, _ in found)
+        if lost:
+            with self._queues.client() as client:
+                for workflow, queue in lost:
+                    client.resume_workflows([workflow], queue_name=queue)
+            LOG.warning("%d runs that were taken and never begun are given out again", len(lost))
+
     def _look_on(self, connection: Connection) -> None:
         connection.execute(_FORGOTTEN)
         self._since = time.monotonic()
@@ -224,6 +256,7 @@ class Recovery:
 
     def _reconcile(self, connection: Connection) -> None:
         began = time.monotonic()
+        self.give_back_unbegun(connection)
         for run_id in self.find_stranded(connection):
             LOG.warning("run %r was ready and stood in no queue; it does now", run_id)
         ended = time.monotonic()

@@ -70,6 +70,12 @@ class Wake:
     epoch: int
     """How often it had been claimed."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the entries that it may come from."""
+        entry = f"{self.run_id}:{self.epoch + 1}"
+        return [entry, f"{entry}:timer"]
+
     def concerns(self, record: RunRecord) -> bool:
         """Whether there is something to do, or to wait for."""
         match record.status:

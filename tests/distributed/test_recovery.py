@@ -18,7 +18,7 @@ from dbos import DBOSClient
 
 from agentgraph.distributed import DBOSDispatcher, Limits, Rate
 from agentgraph.distributed.queues import Queues
-from agentgraph.distributed.recovery import GRACE, Recovery, Seen
+from agentgraph.distributed.recovery import GRACE, Own, Recovery, Seen
 from agentgraph.graph import Status
 from agentgraph.stores.owner import this_process
 from agentgraph.stores.postgres_database import Database
@@ -95,6 +95,23 @@ async def test_a_run_that_stands_in_no_queue_is_found(url: str) -> None:
         with psycopg.connect(url) as connection:
             connection.execute("UPDATE agentgraph.runs SET updated_at = 0")
         await serve_until_done(dispatcher, run_id)
+
+
+async def test_what_a_living_worker_was_given_and_knows_nothing_of_is_given_out_again(url: str) -> None:
+    queues = Queues(Database.at(url, "agentgraph", "FULL"))
+    async with DBOSDispatcher(url) as dispatcher:
+        ids = [await dispatcher.submit(counter, Step(2), state=Counted(), run_id=run_id) for run_id in ("a", "b")]
+    entries(
+        url, "UPDATE agentgraph_dbos.workflow_status SET status = 'PENDING', executor_id = 'w', started_at_epoch_ms = 1"
+    )
+    recovery = Recovery(queues, 1.0, own=lambda: Own(executor="w", under_way=[f"{ids[0]}:1"]))
+    with psycopg.connect(url, autocommit=True) as connection:
+        for given in ([], ["b:1"]):
+            recovery.give_back_unbegun(connection)
+            found = connection.execute(
+                "SELECT workflow_uuid FROM agentgraph_dbos.workflow_status WHERE status = 'ENQUEUED'"
+            )
+            assert [name for (name,) in found] == given
 
 
 FORGOTTEN = """
