@@ -75,7 +75,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._work = Work(self.store, self.services, self.observers)
-        self._pulse = Pulse(self.queues, self.executor, self.serves, self._look)
+        self._pulse = Pulse(self.queues, self.executor, self.serves, partial(_look, self._work))
 
     def health(self) -> Health:
         """How it goes."""
@@ -154,9 +154,6 @@ class Worker:
         wakes = [*self._work.under_way.values()]
         return Own(executor=self.executor, under_way=[name for wake in wakes for name in wake.names])
 
-    def _look(self) -> tuple[int, bool]:
-        return len(self._work.under_way), self._work.stopping
-
     async def _end(self, grace: float) -> None:
         """Begin nothing more, let what is under way end, and end DBOS when its outcomes are written."""
         work = self._work
@@ -165,6 +162,10 @@ class Worker:
         async with anyio.create_task_group() as group:
             group.start_soon(work.drain, grace)
             await to_thread.run_sync(ending)
+
+
+def _look(work: Work) -> tuple[int, bool]:
+    return len(work.under_way), work.stopping
 
 
 def _nothing() -> None:

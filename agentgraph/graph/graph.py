@@ -95,8 +95,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
 
         Leaving the block before the end keeps the run as it is: an exception cancels it, otherwise it is released.
         """
-        frame = inspect.currentframe()
-        self._infer_name(options, frame and frame.f_back)  # between this and the caller stands contextlib
+        self._infer_name(options, inspect.currentframe())
         scheduler = _scheduler(options)
         async with scheduler.slot(), GraphRun(await self._open(scheduler, start_node, options)) as run:
             yield run
@@ -152,8 +151,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         if unknown:
             message = f"a graph below another run takes `state` and `deps`, and not {', '.join(sorted(unknown))}"
             raise UserError(message)
-        frame = inspect.currentframe()
-        self._infer_name({}, frame and frame.f_back)
+        self._infer_name({}, inspect.currentframe())
         scheduler = Scheduler(place.store, place.clock, place.observers)
         # What is left out is None, which is what StateT and DepsT are where a graph needs none.
         state, deps = cast("StateT", options.get("state")), cast("DepsT", options.get("deps"))
@@ -172,8 +170,7 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         if unknown:
             message = f"a submitted graph takes `state`, `run_id` and `deadline`, and not {', '.join(sorted(unknown))}"
             raise UserError(message)
-        frame = inspect.currentframe()
-        self.name = self.name or variable_name(self, frame and frame.f_back)
+        self._infer_name({}, inspect.currentframe())
         scheduler = Scheduler(to.store)
         deadline = absolute_deadline(options.get("deadline"), scheduler.clock)
         info = RunInfo(
@@ -317,9 +314,8 @@ class Graph(Blueprint[StateT, DepsT, ResultT]):
         return await scheduler.begin(self, start_node, (state, deps), info)
 
     def _infer_name(self, options: GraphRunOptions[StateT, DepsT], frame: FrameType | None) -> None:
-        if self.name is None and options.get("infer_name", True) and frame is not None and frame.f_back is not None:
-            variables = {**frame.f_back.f_globals, **frame.f_back.f_locals}
-            self.name = next((name for name, value in variables.items() if value is self), None)
+        if self.name is None and options.get("infer_name", True):
+            self.name = variable_name(self, frame)
 
 
 def _scheduler(options: GraphRunOptions[StateT, DepsT]) -> Scheduler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import anyio
@@ -180,3 +181,30 @@ async def test_runs_of_an_encrypted_store_are_dispatched_too(url: str) -> None:
         done = await dispatcher.result(asker, run_id)
         assert done.output == 4
         dispatcher.stop()
+
+
+def others(url: str) -> int:
+    """Connections of others to the database."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert row is not None
+    count: int = row[0]
+    return count
+
+
+async def test_a_dispatcher_that_was_closed_has_no_connection(url: str) -> None:
+    gc.disable()  # nor does it wait for that
+    try:
+        async with DBOSDispatcher(url) as dispatcher, anyio.create_task_group() as group:
+            run_id = await dispatcher.submit(counter, Step(1), state=Counted())
+            group.start_soon(lambda: dispatcher.serve([counter]))
+            await dispatcher.result(counter, run_id)
+            dispatcher.stop()
+        for _ in range(100):  # the server takes a moment to notice
+            if others(url):
+                await anyio.sleep(0.05)
+        assert others(url) == 0
+    finally:
+        gc.enable()
