@@ -32,6 +32,12 @@ StartT = TypeVar("StartT")
 
 _OURS = ("queue", "tenant", "priority", "delay")
 
+_LONGEST = 100 * 365.25 * 86_400
+"""Seconds by which a beginning may be delayed."""
+
+_LAST = 2**31
+"""Of priorities: all databases keep those below."""
+
 
 def queue_name(name: str, version: str | None) -> str:
     """What a queue is called where runs of several versions of the code are about: each has queues of its own."""
@@ -94,8 +100,11 @@ def _dispatch(what: Submittable[Any], options: SubmitOptions, version: str | Non
     if what.name is None:
         raise UserError("what is submitted is found again by its name: give the agent or graph `name=`")
     delay, priority = options.get("delay") or 0.0, options.get("priority") or 0
-    if delay < 0 or priority < 0:
-        raise UserError(f"delay={delay}, priority={priority} make no sense; neither can be below 0")
+    if not (0 <= delay < _LONGEST and 0 <= priority < _LAST):  # nor is it a number that is not one
+        raise UserError(
+            f"delay={delay}, priority={priority} make no sense; neither can be below 0, a delay is shorter than "
+            f"a century, a priority below {_LAST}"
+        )
     return Dispatch(
         queue=queue_name(options.get("queue") or what.name, version),
         tenant=options.get("tenant"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -276,6 +277,9 @@ async def test_health_says_what_is_served(dispatcher: Dispatcher) -> None:
     [
         ({"deps": 1}, "`submit` has no option deps"),
         ({"delay": -1.0}, "neither can be below 0"),
+        ({"delay": math.nan}, "delay=nan"),
+        ({"delay": math.inf}, "shorter than a century"),
+        ({"priority": 2**31}, "a priority below"),
         ({"model": TestModel()}, "know its `model` by name"),
         ({"state": 3}, "cannot be given state"),
     ],
