@@ -160,9 +160,9 @@ class Work:
             with anyio.move_on_after(grace):
                 await self._empty()
             self.ended = True
-            for scope, wake in list(self.under_way.items()):
-                await self._take_away(wake)
-                scope.cancel()
+            async with anyio.create_task_group() as group:  # at once: where the store is away, each waits for it
+                for scope, wake in list(self.under_way.items()):
+                    group.start_soon(self._take_away, scope, wake)
             await self._empty()
 
     async def _empty(self) -> None:
@@ -170,8 +170,8 @@ class Work:
             self._idle = anyio.Event()
             await self._idle.wait()
 
-    async def _take_away(self, wake: Wake) -> None:
-        """Release a run without its executor, who finds that out."""
+    async def _take_away(self, scope: anyio.CancelScope, wake: Wake) -> None:
+        """Release a run without its executor, who finds that out and is stopped."""
         with suppress(StoreError, RunFenced, RunNotFound):
             record = await self.store.load(wake.run_id)
             if record.owner == this_process() and self.held[wake.run_id, record.epoch - 1]:
@@ -179,6 +179,7 @@ class Work:
                 await self.store.settle(release)
                 how = dispatch_of(record)
                 tell_all(self.observers, record.run_id, record.seq, HandedOn(how.queue, how.tenant))
+        scope.cancel()
 
     async def _advance(self, wake: Wake) -> None:
         patience = _Patience(self.pause)
