@@ -89,8 +89,7 @@ class StreamedReply(StreamedResponse):
             except StopAsyncIteration:
                 self._check_end()
                 raise
-            if not self._reply.ended:
-                self._take(event.data)
+            self._take(event.data)
         return self._pending.popleft()
 
     def get(self) -> ModelResponse:

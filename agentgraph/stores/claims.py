@@ -45,7 +45,7 @@ def created(now: float, newest: RunRecord | None) -> float:
     return now if newest is None else max(now, nextafter(newest.created_at, inf))
 
 
-def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDead, *, held: bool = False) -> None:
+def check_turn(newest: RunRecord, new: NewRun, now: float, is_dead: IsDead, *, held: bool = False) -> None:
     """Refuse a run that would not be the next turn of its conversation, whose newest run is `newest`.
 
     `held`: this store itself executes that one, so its lease does not matter.
@@ -54,8 +54,6 @@ def check_turn(newest: RunRecord | None, new: NewRun, now: float, is_dead: IsDea
         RunBusy: another turn is being taken, or was taken meanwhile.
         RunNotResumable: the turn before has not ended, and nobody executes it.
     """
-    if newest is None:
-        return
     if newest.run_id != new.follows or (newest.owner is not None and lives(newest, now, is_dead, held=held)):
         who = None if newest.owner is None else str(newest.owner)
         raise RunBusy(newest.run_id, who, max(0.0, newest.lease_until - now))

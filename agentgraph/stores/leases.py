@@ -97,10 +97,8 @@ class Leases:
                 del self._held[run_id]
                 self._gone[run_id] = epoch
 
-    def apply(self, change: Change) -> bool:
+    def apply(self, change: tuple[str, int | None] | Asked) -> bool:
         """Take over what a committed write changed; whether a run was claimed."""
-        if change is None:
-            return False
         if isinstance(change, Asked):
             claim = self._held.get(change.run_id)
             if claim is not None:

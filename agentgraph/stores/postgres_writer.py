@@ -58,7 +58,7 @@ class DatabaseMedium:
             raise
 
     def write_at_once(self, item: PostgresItem) -> bool:
-        return False  # a server is waited for
+        return False  # pragma: no cover - who waits for a server is not asked
 
     def explain(self, error: Exception, item: PostgresItem) -> Exception:
         if not isinstance(error, psycopg.Error):

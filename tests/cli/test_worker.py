@@ -52,7 +52,7 @@ async def submit_and_wait(path: Path) -> int:
 
 def test_a_worker_executes_runs_of_a_file_tells_its_health_and_ends_in_good_order(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
-    options = ("--store", str(path), "--health", "127.0.0.1:0", "--concurrency", "5")
+    options = ("--store", str(path), "--health", "127.0.0.1:0", "--concurrency", "5", "--queue", "counter")
     with worker("tests.distributed.jobs:counter", *options, marks=tmp_path / "marks") as process:
         health, serving = first_lines(process)
         port = int(health.split()[-1])

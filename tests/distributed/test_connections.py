@@ -81,7 +81,9 @@ async def test_a_worker_that_never_has_its_lock_can_end(url: str) -> None:
     take = queues.render("SELECT pg_advisory_lock({lock}) FROM (SELECT 'w' AS executor) AS worker")
     with psycopg.connect(url, autocommit=True) as before:
         before.execute(take)
-        threading.Thread(target=pulse.start, daemon=True).start()
+        beginning = threading.Thread(target=pulse.start, daemon=True)
+        beginning.start()
+        beginning.join(0.5)
         pulse.stop()
 
 

@@ -290,6 +290,13 @@ async def test_what_cannot_be_stored_is_refused(dispatcher: Dispatcher, options:
         await dispatcher.submit(agent, "hello", **options)  # type: ignore[arg-type]  # wrong on purpose
 
 
+async def test_what_is_submitted_can_be_executed(dispatcher: Dispatcher) -> None:
+    with pytest.raises(UserError, match="model"):
+        await dispatcher.submit(Agent(name="clerk"), "hello")
+    with pytest.raises(UserError, match="`state`, `run_id` and `deadline`, and not conversation"):
+        await dispatcher.submit(counter, Step(1), state=Counted(), conversation="c")
+
+
 async def test_who_was_never_submitted_is_not_woken(dispatcher: Dispatcher) -> None:
     await counter.run(Step(1), state=Counted(), store=dispatcher.store, run_id="mine")
     with pytest.raises(UserError, match="'mine' was not submitted"):

@@ -173,3 +173,8 @@ async def test_that_another_run_stopped_is_an_error_like_any_other() -> None:
         with pytest.raises(RunPaused):
             [node async for node in run]
         assert run.paused is None
+    async with Graph(nodes=[Outer]).iter(Outer(), store=MemoryStore(), break_before=[Outer]) as run:
+        assert [node async for node in run] == [Outer()]
+        with pytest.raises(RunPaused, match="'inner'"):
+            [node async for node in run]
+        assert run.paused is None

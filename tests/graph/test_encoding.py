@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Annotated, Any
 
 import pytest
-from pydantic import Field, PlainSerializer
+from pydantic import BaseModel, Field, PlainSerializer
 
 from agentgraph.exceptions import StoreError
 from agentgraph.graph.adapters import adapter_for
@@ -19,6 +19,14 @@ Doubled = Annotated[int, PlainSerializer(lambda value: value * 2)]
 @dataclass
 class Line:
     text: str
+
+
+class Unfinished(BaseModel):
+    other: Missing  # type: ignore[name-defined]  # pyright: ignore[reportUndefinedVariable]  # noqa: F821 - on purpose
+
+
+def test_a_list_of_what_is_not_defined_yet_is_not_either() -> None:
+    assert not adapter_for(list[Unfinished]).pydantic_complete
 
 
 def encoder(tp: Any) -> Encoder:

@@ -156,6 +156,12 @@ async def test_an_item_that_breaks_is_undone_and_the_others_go_through(
     assert {run.run_id: run.seq for run in await database.list()} == {f"r{n}": int(n != 4) for n in range(10)}
 
 
+async def test_what_the_server_cannot_keep_is_refused(database: PostgresStore) -> None:
+    with pytest.raises(StoreError, match="0x00"):
+        await database.create(new_run("a\0b"))
+    assert (await database.create(new_run())).epoch == 1
+
+
 async def test_who_is_cancelled_while_claiming_holds_nothing(database: PostgresStore) -> None:
     await database.settle(settlement(await database.create(new_run()), Event.RELEASE))
     with anyio.CancelScope() as claiming:
