@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -23,7 +22,7 @@ from agentgraph.graph import Observer, Status, Store, Submittable, cancel_tree
 from agentgraph.stores import Cipher, EncryptedStore, open_store
 
 from .health import Health
-from .held import Held
+from .held import HoldsStore
 from .limits import Limits
 from .port import Serveable, ServeOptions, SubmitOptions
 from .results import Resumable, result
@@ -46,7 +45,7 @@ _LONGEST_SCHEMA = 58
 """Bytes: that of the engine is five longer, and PostgreSQL cuts names after 63."""
 
 
-class DBOSDispatcher:
+class DBOSDispatcher(HoldsStore):
     """Has runs executed by workers that share a PostgreSQL database. Needs the extra `dbos` where runs are served.
 
     Args:
@@ -82,15 +81,10 @@ class DBOSDispatcher:
         self.version, self.stale_after, self.observers = version, stale_after, observers
         opened = open_store(url, lease=lease, schema=schema)
         self._database = _database_of(opened)
-        self._held = Held(opened if cipher is None else EncryptedStore(opened, cipher))
+        super().__init__(opened if cipher is None else EncryptedStore(opened, cipher))
         self._made: Queues | None = None
         self._worker: Worker | None = None
         self._stops: set[Callable[[], None]] = set()
-
-    @property
-    def store(self) -> Store:
-        """Where the runs are kept."""
-        return self._held.store
 
     async def prepare(self) -> None:
         """Make the engine's tables if they are not there, which else the first use does; it takes a second or two.
@@ -161,18 +155,6 @@ class DBOSDispatcher:
 
     def health(self) -> Health:
         return Health(status="idle") if self._worker is None else self._worker.health()
-
-    async def aclose(self) -> None:
-        self.stop()
-        await self._held.let_go()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     def _queues(self) -> Queues:
         if self._made is None:

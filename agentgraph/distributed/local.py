@@ -13,8 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -40,7 +39,7 @@ from agentgraph.stores.owner import is_dead, this_process
 
 from .admission import Admission
 from .health import Health
-from .held import Held
+from .held import HoldsStore
 from .limits import Limits
 from .port import GRACE, Serveable, ServeOptions, SubmitOptions
 from .results import Resumable, result
@@ -201,7 +200,7 @@ def _nothing() -> None:
     pass
 
 
-class LocalDispatcher:
+class LocalDispatcher(HoldsStore):
     """Executes submitted runs in this process, on asyncio or trio.
 
     `submit`, `cancel` and `wake` may be called in any event loop and thread; `serve` in one at a time.
@@ -214,16 +213,11 @@ class LocalDispatcher:
     """
 
     def __init__(self, store: Store, version: str | None = None, observers: Sequence[Observer] = ()) -> None:
+        super().__init__(store)
         self.version, self.observers = version, observers
-        self._held = Held(store)
         self._admission = Admission()
         self._desks: dict[_Bell, _Desk] = {}
         """Of those who serve."""
-
-    @property
-    def store(self) -> Store:
-        """Where the runs are kept."""
-        return self._held.store
 
     async def submit(self, what: Submittable[StartT], start: StartT, /, **options: Unpack[SubmitOptions]) -> str:
         record = await submit(self.store, what, start, options, self.version, self.observers)
@@ -308,18 +302,6 @@ class LocalDispatcher:
             running=sum(len(desk.crew.under_way) for desk in desks),
             queues=sorted({queue for desk in desks for queue in desk.queues}),
         )
-
-    async def aclose(self) -> None:
-        self.stop()
-        await self._held.let_go()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _queue(name: str, admission: Admission, runs: Sequence[RunRecord]) -> QueueState:
